@@ -188,6 +188,21 @@ def copies_that_have_the_seed_of_the_original():
 
 
 @test
+def memory_that_is_never_served():
+    """A look that cannot end, because the program does not serve its userfaultfd, does not hold up the end of the trace."""
+    p = Program(go_build(HERE / "unserved.go", "unserved"))
+    line = p.line()
+    if line != "ready":
+        p.end()
+        raise Skip(line)
+    r = tophash("-p", p.pid, "--holders", "--duration", "2s", "--format", "json")
+    p.end()
+    same(r.code, 0, r.err)
+    looks = [x for x in map(json.loads, r.out.splitlines()) if x["event"] == "end"][0]["looks"]
+    same(looks["done"], 0, "looks that have ended")
+
+
+@test
 def holders_in_tables_and_text():
     p, truth = start(options.go)
     events, _ = watch(p.pid, lambda x: times_known(x, to_be_known(truth, options.go)) >= 1, "--holders")

@@ -36,7 +36,8 @@ struct look;
 
 /* Starts the thread. Errors: no memory, no thread. */
 struct error *look_open(const struct look_options *options, struct look **ret);
-/* Ends the thread; a look that is under way is given up. NULL is legal. */
+/* Ends the thread; a look that is under way is given up. It takes a second if a read of the target never returns. The
+ * thread is then left to the end of the process. NULL is legal. */
 void look_close(struct look *look);
 CLEANUP_FUNC(struct look, look_close)
 

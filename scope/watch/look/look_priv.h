@@ -67,7 +67,8 @@ struct worker;
 
 /* Starts the thread. Errors: no memory, no thread. */
 struct error *worker_new(bool holders, struct worker **ret);
-void worker_free(struct worker *worker); /* NULL is legal */
+/* Ends the thread. If it cannot be ended within a second, it keeps what is its own until the process ends. NULL is legal. */
+void worker_free(struct worker *worker);
 /* Gives the thread a process to look at. Call it only when worker_is_idle(). */
 void worker_look(struct worker *worker, pid_t pid, uint32_t generation);
 bool worker_is_idle(struct worker *worker);

@@ -4,9 +4,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <time.h>
 
 enum {
 	NICE = 10, /* weaker than any usual program, and a look still ends on a busy machine */
+	END_S = 1, /* the thread has so long to end */
 };
 
 struct worker {
@@ -97,6 +99,17 @@ struct error *worker_new(bool holders, struct worker **ret)
 	return err;
 }
 
+/* Waits for the end of the thread. Returns false if it does not end: it reads memory that the process has given to
+ * userfaultfd(2), and only SIGKILL, which exit(3) sends to each thread, ends that. */
+static bool join(const struct worker *worker)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += END_S;
+	return !pthread_timedjoin_np(worker->thread, NULL, &until);
+}
+
 void worker_free(struct worker *worker)
 {
 	if (!worker)
@@ -106,7 +119,8 @@ void worker_free(struct worker *worker)
 	worker->ended = true;
 	pthread_cond_signal(&worker->asked);
 	pthread_mutex_unlock(&worker->lock);
-	pthread_join(worker->thread, NULL);
+	if (!join(worker))
+		return; /* the thread has all this until the process ends */
 	look_result_free(worker->result);
 	dispose(worker);
 }

@@ -145,9 +145,9 @@ void session_close(struct session *session)
 	if (!session)
 		return;
 	error_free(session->failed);
+	/* It ends its children: command_close() must not wait for them. look_close() may take a second. */
+	engine_close(session->engine);
 	look_close(session->look);
-	engine_close(
-		session->engine); /* ends its children; command_close() must not wait for them */
 	command_close(session);
 	tree_free(session->tree);
 	group_free(session->group);
