@@ -51,7 +51,7 @@ static void mark_entry(struct heap *heap, const struct queue *queue, uint64_t ad
 		heap_tell_interface(heap, words[FIN_OBJECT_TYPE], words[FIN_OBJECT]);
 }
 
-/* Marks what a block keeps. Returns false if it makes no sense. */
+/* Marks what a block keeps. Returns false if it makes no sense. Then *ret_next is as before. */
 static bool mark_block(struct heap *heap, const struct queue *queue, uint64_t addr,
 		       uint64_t *ret_next)
 {
@@ -60,10 +60,10 @@ static bool mark_block(struct heap *heap, const struct queue *queue, uint64_t ad
 
 	if (!heap_read(heap, addr, words, queue->block))
 		return false;
-	*ret_next = words[queue->next / WORD];
 	memcpy(&count, (const uint8_t *)words + queue->count, sizeof(count));
 	if (count > (queue->block - queue->entries) / size)
 		return false;
+	*ret_next = words[queue->next / WORD];
 	for (uint64_t i = 0; i < count; i++)
 		mark_entry(heap, queue, addr + queue->entries + i * size,
 			   words + (queue->entries + i * size) / WORD);
