@@ -321,6 +321,7 @@ static void take_facts(struct maps_listing *listing)
 	listing->totals.goroutines = facts.goroutines;
 	listing->totals.maps_left = listing->maps.maps_left;
 	listing->totals.types_left = listing->maps.types_left;
+	listing->totals.candidates_left = listing->maps.candidates_left;
 	listing->totals.unsettled = listing->maps.unsettled;
 	listing->totals.libraries = listing->libraries;
 	listing->totals.queue_unread = facts.queue_unread;

@@ -56,6 +56,10 @@ static void say_left(const struct map_report *totals)
 		cmd_say("types were searched in %d values, and not in the others: maps may be shown as ?; --who-holds tells "
 			"what one of them hangs in",
 			GOMAP_STEPS_MAX);
+	if (totals->candidates_left)
+		cmd_say("maps of unknown type have too many different buckets or groups: the types that fit were not searched for all of "
+			"them (%d comparisons); --who-holds tells what one of them hangs in",
+			GOMAP_CANDIDATES_STEPS);
 	if (totals->unsettled)
 		cmd_say("%llu objects that may be maps changed all the time: some of them are missing, or marked so; --stop is "
 			"exact",

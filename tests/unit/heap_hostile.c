@@ -230,8 +230,8 @@ static struct error *read_with(const struct module_at *at, struct memory memory,
 	vec_each(map, &maps.list)
 		typed += map->type != 0;
 	try(count_cut(heap, &maps, steps, &cut));
-	printf("%zu %" PRIu64 " %" PRIu64 " %d %d\n", maps.list.len, typed, cut, maps.maps_left,
-	       maps.types_left);
+	printf("%zu %" PRIu64 " %" PRIu64 " %d %d %d\n", maps.list.len, typed, cut, maps.maps_left,
+	       maps.types_left, maps.candidates_left);
 	return NULL;
 }
 

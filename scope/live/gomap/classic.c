@@ -229,16 +229,27 @@ static enum gomap_verdict read_header(const struct gomap_reader *reader, struct 
 	return verdict == GOMAP_YES && header.seed < SEED_MIN ? GOMAP_WEAK : verdict;
 }
 
-static bool first_array(const struct gomap_reader *reader, const struct gomap *map,
-			uint64_t *ret_addr, uint64_t *ret_n)
+static uint64_t arrays(const struct gomap *map)
+{
+	struct header header;
+
+	memcpy(&header, map->words, sizeof(header));
+	return header.old ? 2 : 1;
+}
+
+/* The second one is that of the old buckets. */
+static bool array_at(const struct gomap_reader *reader, const struct gomap *map, uint64_t i,
+		     uint64_t *ret_addr, uint64_t *ret_n)
 {
 	struct header header;
 
 	(void)reader;
 	memcpy(&header, map->words, sizeof(header));
-	*ret_addr = header.buckets;
-	*ret_n = header.b <= B_MAX ? 1ull << header.b : 0;
-	return header.buckets && *ret_n;
+	if (header.b > B_MAX)
+		return false;
+	*ret_addr = i ? header.old : header.buckets;
+	*ret_n = i ? old_buckets(&header) : 1ull << header.b;
+	return *ret_addr && *ret_n;
 }
 
 static bool may_be(const uint64_t words[6])
@@ -383,7 +394,8 @@ static bool is_same(const uint64_t a[6], const uint64_t b[6])
 const struct gomap_ops gomap_classic = {.mask = 0x2c,
 					.allocated = allocated,
 					.read = read_header,
-					.first_array = first_array,
+					.arrays = arrays,
+					.array_at = array_at,
 					.may_be = may_be,
 					.decode = decode,
 					.walk = walk_map,

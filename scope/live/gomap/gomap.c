@@ -242,6 +242,7 @@ struct error *gomap_find(struct heap *heap, const struct gomap_plan *plan, struc
 					   .allocated = layouts[plan->maps]->allocated,
 					   .steps = &search.steps},
 				.steps = plan->steps,
+				.candidates = candidates_of(plan->steps),
 				.list = ret};
 	struct error *err;
 
@@ -252,6 +253,7 @@ struct error *gomap_find(struct heap *heap, const struct gomap_plan *plan, struc
 	if (!err)
 		err = find(&search, heap);
 	ret->maps_left = !search.steps;
+	ret->candidates_left = search.candidates.given_up;
 	typing_free(search.typing);
 	vec_fini(&search.stack);
 	candidates_fini(&search.candidates);

@@ -75,6 +75,7 @@ struct gomap_list {
 	/* What was given up because a program can make its maps look endless: */
 	bool maps_left;	 /* too many buckets and groups: maps are missing, or measured in part */
 	bool types_left; /* too many values: types are missing */
+	bool candidates_left; /* too many different arrays: some maps have no candidates */
 	uint64_t
 		unsettled; /* objects that may be maps, kept changing, and were not read ten times because of their number */
 };
@@ -82,11 +83,16 @@ struct gomap_list {
 /* What the files of the program tell: its map types, and what its code says about types. */
 struct gomap_plan;
 
-enum { GOMAP_STEPS_MAX = 1 << 28 };
+enum {
+	GOMAP_STEPS_MAX = 1 << 28,
+	GOMAP_CANDIDATES_STEPS =
+		1 << 22, /* types that are compared with arrays, for the candidates of all maps */
+};
 
 /* Reads the files for gomap_find(). The plan can be used for other heaps of the same process. Errors: no memory. */
 struct error *gomap_plan_new(struct heap *heap, enum go_maps maps, struct gomap_plan **ret);
-/* Sets how many buckets and groups of all maps, and how many values, are looked at. The default of both is GOMAP_STEPS_MAX. */
+/* Sets how many buckets and groups of all maps, and how many values, are looked at. The default of both is GOMAP_STEPS_MAX.
+ * GOMAP_CANDIDATES_STEPS is lowered to it. */
 void gomap_plan_limit(struct gomap_plan *plan, uint64_t steps);
 void gomap_plan_free(struct gomap_plan *plan); /* NULL is legal */
 CLEANUP_FUNC(struct gomap_plan, gomap_plan_free)

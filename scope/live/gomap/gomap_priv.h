@@ -86,10 +86,12 @@ struct gomap_ops {
 	/* Checks and measures the map whose header is in ret->words. If ret->type is set, its parts must be of that
 	 * type. */
 	enum gomap_verdict (*read)(const struct gomap_reader *reader, struct gomap *ret);
-	/* Finds an array of buckets or groups of the map whose header is in map->words, and how many they are. Returns false if
-	 * there is none, or it cannot be read. */
-	bool (*first_array)(const struct gomap_reader *reader, const struct gomap *map,
-			    uint64_t *ret_addr, uint64_t *ret_n);
+	/* Returns how many arrays of buckets or groups the map has whose header is in map->words. */
+	uint64_t (*arrays)(const struct gomap *map);
+	/* Finds array i of them, and how many buckets or groups it has. Returns false if there is none, or it cannot be
+	 * read. */
+	bool (*array_at)(const struct gomap_reader *reader, const struct gomap *map, uint64_t i,
+			 uint64_t *ret_addr, uint64_t *ret_n);
 	/* Tells whether a header on a stack may be that of a map with elements. */
 	bool (*may_be)(const uint64_t words[6]);
 	void (*decode)(struct map_part *part); /* as gomap_walk.decode */
@@ -135,8 +137,12 @@ struct part_array {
 	uint64_t part;	    /* the type of a part that the heap notes, or 0 */
 	uint64_t part_size; /* 0: it is not known */
 	bool noscan;
+	/* part_read_pointers(): which of the first words are pointers, as bits, and how many words are told */
+	uint64_t pointers, pointers_n;
 };
 
+/* Looks at an array without asking which types fill it. part_size is not set. Returns false if no object begins at addr. */
+bool part_array_look(const struct gomap_reader *reader, uint64_t addr, struct part_array *ret);
 /* Looks at an array of n parts of a map. Returns false if no object begins at addr, or if no map type of the process (or
  * not the map's type, if it is known) has parts that fill it. */
 bool part_array_read(const struct gomap_reader *reader, const struct gomap *map, uint64_t addr,
@@ -145,25 +151,34 @@ bool part_array_read(const struct gomap_reader *reader, const struct gomap *map,
  * notes tell. */
 bool part_array_fits(const struct gomap_reader *reader, const struct part_array *array, uint64_t n,
 		     const struct map_type *type);
+/* Reads which words of an array are pointers. If its words have a type, or no pointers, none is told. */
+void part_read_pointers(const struct gomap_reader *reader, struct part_array *array);
+/* Tells whether the heap has pointers where parts of a type have them, as far as array->pointers tells. */
+bool part_has_pointers_of(const struct part_array *array, const struct map_type *type);
 /* Notes the type of a map by that of its parts, if only one map type has them. */
 void part_take_type(const struct gomap_reader *reader, const struct part_array *array,
 		    struct gomap *map);
 
 /* candidates.c */
 
-/* The types whose parts fill an array: `n` of candidates.types, from `from` on. */
-struct candidates_sized {
+/* Types that fit: `n` of candidates.types, from `from` on. They are in the order of map_types.list. */
+struct candidates_list {
 	uint64_t from, n;
 };
 
 struct candidates {
-	struct table sized_at; /* hash of what is known of an array -> index in sized */
-	VEC(struct candidates_sized) sized;
+	struct table list_at; /* hash of what is known of an array -> index in lists */
+	struct table both_at; /* two indices in lists -> index of the list of what is in both */
+	VEC(struct candidates_list) lists;
 	VEC(uint32_t) types; /* indices in map_types.list */
+	uint64_t steps;	     /* that are left: types and arrays that are looked at */
+	bool given_up;	     /* it was too much, or memory is out: there are none from now on */
 };
 
+/* Makes an empty memory for a search with so many steps, or GOMAP_CANDIDATES_STEPS if these are fewer. */
+struct candidates candidates_of(uint64_t steps);
 void candidates_fini(struct candidates *candidates);
-/* Finds the candidates of a map whose type is not known. There are none if memory is out. */
+/* Finds the candidates of a map whose type is not known. */
 void candidates_find(struct candidates *candidates, const struct gomap_reader *reader,
 		     const struct gomap_ops *ops, struct gomap *map);
 

@@ -180,9 +180,14 @@ static enum gomap_verdict read_header(const struct gomap_reader *reader, struct 
 	return words[0] || words[5] ? GOMAP_NO : GOMAP_EMPTY;
 }
 
-/* With tables, it is that of the first one. */
-static bool first_array(const struct gomap_reader *reader, const struct gomap *map,
-			uint64_t *ret_addr, uint64_t *ret_n)
+static uint64_t arrays(const struct gomap *map)
+{
+	return map->words[3] ? map->words[3] : 1;
+}
+
+/* With tables, it is that of entry i of the directory. Entries that follow each other may have the same table. */
+static bool array_at(const struct gomap_reader *reader, const struct gomap *map, uint64_t i,
+		     uint64_t *ret_addr, uint64_t *ret_n)
 {
 	struct table_record table;
 	uint64_t addr;
@@ -191,7 +196,7 @@ static bool first_array(const struct gomap_reader *reader, const struct gomap *m
 	*ret_n = 1;
 	if (!map->words[3])
 		return map->words[2];
-	if (!heap_read(reader->heap, map->words[2], &addr, sizeof(addr)) ||
+	if (!heap_read(reader->heap, map->words[2] + i * WORD, &addr, sizeof(addr)) ||
 	    !heap_read(reader->heap, addr, &table, sizeof(table)) ||
 	    table.mask >= TABLE_CAPACITY_MAX / SLOTS)
 		return false;
@@ -361,7 +366,8 @@ static bool is_same(const uint64_t a[6], const uint64_t b[6])
 const struct gomap_ops gomap_swiss = {.mask = 0x04,
 				      .allocated = allocated,
 				      .read = read_header,
-				      .first_array = first_array,
+				      .arrays = arrays,
+				      .array_at = array_at,
 				      .may_be = may_be,
 				      .decode = decode,
 				      .walk = walk_map,

@@ -55,7 +55,7 @@ static uint64_t part_size_of(const struct gomap_view *view)
 
 	if (type)
 		return type->part_size;
-	return view->ops->first_array(&view->reader, &view->map, &addr, &n) &&
+	return view->ops->array_at(&view->reader, &view->map, 0, &addr, &n) &&
 			       part_array_read(&view->reader, &view->map, addr, n, &array)
 		       ? array.part_size
 		       : 0;

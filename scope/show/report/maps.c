@@ -328,6 +328,8 @@ void maps_end_json(struct buf *to, const struct map_report *report)
 		put_true(to, "maps_left");
 	if (report->types_left)
 		put_true(to, "types_left");
+	if (report->candidates_left)
+		put_true(to, "candidates_left");
 	if (report->unsettled)
 		put_member(to, "unsettled", report->unsettled);
 	if (report->libraries)

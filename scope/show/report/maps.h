@@ -83,8 +83,9 @@ struct map_report {
 	uint64_t core_missing; /* bytes that it should have: it is cut */
 	uint64_t core_unseen;  /* files with code that are not here */
 	uint64_t libraries;    /* Go libraries with a heap of their own, which is not read */
-	bool maps_left;	    /* maps are missing, or measured in part: there is too much of them */
-	bool types_left;    /* types are missing: there are too many values */
+	bool maps_left;	 /* maps are missing, or measured in part: there is too much of them */
+	bool types_left; /* types are missing: there are too many values */
+	bool candidates_left; /* some maps of unknown type have no candidates: there are too many different arrays */
 	uint64_t unsettled; /* objects that may be maps, and kept changing */
 	bool queue_unread;  /* queued finalizers could not be read */
 	bool core_unproved; /* nothing tells whether the program that was named is the core's */
