@@ -79,9 +79,11 @@ struct heap_range {
 	uint64_t from, to;
 };
 
-/* An array of a sync.Pool, and the word of the pool that leads to it. */
+/* An array of a sync.Pool or of a list of pools, and the word of the pool or list that leads to it. */
 struct heap_aside {
 	uint64_t slot, array;
+	bool list;
+	bool due; /* it is searched now */
 };
 
 struct heap {
@@ -215,8 +217,10 @@ void heap_enqueue(struct heap *heap, struct heap_span *span);
 /* pools.c */
 /* Sets aside what sync.Pools keep, before the mark. Errors: no memory. */
 struct error *heap_set_pools_aside(struct heap *heap);
-/* Enters the arrays of the pools into the queue. */
-void heap_mark_pools(struct heap *heap);
+/* Enters the arrays of pools into the queue that are known to be in use, or `all` of them. Returns whether there were any. */
+bool heap_mark_pools(struct heap *heap, bool all);
+/* Enters the lists of pools into the queue. */
+void heap_mark_pool_lists(struct heap *heap);
 
 /* parents.c */
 struct error *heap_parents_new(struct heap *heap);

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+enum { POOLS_DEEP = 8 }; /* pools that are in what others keep */
+
 /* ---- marking ---- */
 
 /* Tells whether an object is in use, or was when the span was swept last. */
@@ -257,19 +259,41 @@ static struct error *visit_all(struct heap *heap)
 	return take_ptr(heap->failed);
 }
 
+/* Marks what the pools that are in use keep. A pool may be in what another one keeps. */
+static struct error *mark_pools(struct heap *heap)
+{
+	heap->by_pool = true;
+	for (unsigned i = 0; i < POOLS_DEEP && heap_mark_pools(heap, false); i++)
+		try(visit_all(heap));
+	heap->by_pool = false;
+	return NULL;
+}
+
+/* Marks what only the lists of all pools lead to. */
+static struct error *mark_pool_lists(struct heap *heap)
+{
+	heap->by_pool = true;
+	heap_mark_pool_lists(heap);
+	try(visit_all(heap));
+	heap_mark_pools(heap, true);
+	try(visit_all(heap));
+	heap->by_pool = false;
+	return NULL;
+}
+
 struct error *heap_mark(struct heap *heap, const struct heap_hooks *hooks)
 {
 	heap->hooks = *hooks;
 	try(heap_set_pools_aside(heap));
 	try(heap_mark_roots(heap));
 	try(visit_all(heap));
-	heap->by_pool = true;
-	heap_mark_pools(heap);
-	try(visit_all(heap));
-	heap->by_pool = false;
+	try(mark_pools(heap));
 	heap->by_stack = true;
 	try(heap_mark_stacks(heap));
 	try(visit_all(heap));
+	heap->by_stack = false;
+	try(mark_pools(heap));
+	try(mark_pool_lists(heap));
 	heap_sort_stacks(heap);
 	heap_held_free(heap);
 	if (heap->candidates.len)

@@ -50,6 +50,14 @@ func (s *store) put(name string, m map[string]int8) int {
 }
 
 type pooled struct{ m map[string]float32 }
+
+// An object that has a pool. The list of all pools leads to it by a shorter way than its holders do.
+type engine struct {
+	routes map[string]float64
+	pool   sync.Pool
+}
+type handler struct{ engine *engine }
+type server struct{ handler *handler }
 type withFinalizer struct{ m map[string]float64 }
 type weakly struct{ m map[string]complex64 }
 type listed struct {
@@ -78,6 +86,7 @@ var (
 	gHolder  asAny
 	gList    *listed
 	gPool    sync.Pool
+	gServer  *server
 	gNested  map[string]map[int]map[uint8]bool
 	gBig     map[uint64]*session
 	gPtr     *map[string][2]int8
@@ -213,6 +222,10 @@ func build(n int) {
 	pl := &pooled{m: map[string]float32{"p": 1}}
 	gPool.Put(pl)
 	note("pool", addr(unsafe.Pointer(&pl.m)), "map[string]float32", "field main.pooled m|interface pool|"+global("gPool"))
+	way := "field main.handler engine|field main.server handler|" + global("gServer")
+	gServer = &server{&handler{&engine{routes: map[string]float64{"e": 1}}}}
+	gServer.handler.engine.pool.Put(new(int))
+	note("has a pool", addr(unsafe.Pointer(&gServer.handler.engine.routes)), "map[string]float64", "field main.engine routes|"+way)
 	lost := make([]*holdsMap, 100) // more than 512 bytes: the heap notes its type
 	for _, i := range []int{0, 1, 99} {
 		lost[i] = &holdsMap{m: map[string]uint32{"l": 1}}
@@ -265,7 +278,7 @@ func main() {
 	os.Stdin.Read(make([]byte, 1))
 	fmt.Println(gMap, gOuter.mid.in.tags, len(gByName), len(gInline), len(gKeys), len(gSlice), len(gValues), gArray, gClosure(), gAny)
 	fmt.Println(gPlain, gGiven, gEmpty, gFunc)
-	fmt.Println(gShape.area(), gHolder, gList.next != nil, gPool.Get(), len(gNested), len(gBig), gPtr)
+	fmt.Println(gShape.area(), gHolder, gList.next != nil, gPool.Get(), gServer != nil, len(gNested), len(gBig), gPtr)
 }
 
 //go:noinline
