@@ -181,16 +181,23 @@ static struct error *name_number(struct look *look, const char *name, uint32_t *
 		       : NULL;
 }
 
-static struct error *take_names(struct look *look, struct looked *looked)
+/* Takes a new result with the numbers of its types. Owns it. If memory is out, nothing is known of the process. */
+static struct error *take_result(struct look *look, struct looked *looked,
+				 struct look_result *result)
 {
+	cleanup(look_result_free) struct look_result *owned = result;
+
+	look_result_free(looked->result);
+	looked->result = NULL;
 	looked->names.len = 0;
-	vec_each(type, &looked->result->types) {
+	vec_each(type, &result->types) {
 		uint32_t number;
 
 		try(name_number(look, *type, &number));
 		if (!vec_push(&looked->names, number))
 			return error_nomem();
 	}
+	looked->result = take_ptr(owned);
 	return NULL;
 }
 
@@ -222,13 +229,11 @@ static struct error *take(struct look *look, struct look_result *result)
 		look_result_free(result);
 		return NULL;
 	}
-	look_result_free(looked->result);
-	looked->result = result;
 	looked->serial = ++look->results;
 	looked->cycles_from_ns = looked->cycles_to_ns = 0;
 	looked->failed = 0;
 	look->totals.done++;
-	return take_names(look, looked);
+	return take_result(look, looked, result);
 }
 
 /* ---- the next look ---- */
