@@ -312,7 +312,7 @@ static const struct option_spec rows[] = {
 	 .help = "look at the heap again after TIME (10s)",
 	 .man = "With \\fB--holders\\fR and \\fB--exact-types\\fR: a process with events is looked at again after this time, "
 		"and the events then show what holds their maps by now. The default is 10s. It takes longer if looks would take more "
-		"than 2% of a CPU."},
+		"than 2% of a CPU on average."},
 	{.name = "stack", .argument = "N", .kind = OPTION_NUMBER32, .at = AT(stack_max),
 	 .also = AT(show_stack), .min = 1, .max = ENGINE_STACK_MAX,
 	 .help = "keep N frames (64; at most 512); text shows them",

@@ -7,7 +7,7 @@
  *   clones.c   whether a program copies maps with their seeds
  *
  * A thread of its own looks at one process after the other. It reads the process and never stops it. It runs at a low
- * priority, and rests after each look for so long that all looks together take at most 2 % of one CPU.
+ * priority, and rests after each look for so long that all looks together take at most 2 % of one CPU on average.
  *
  * A map is told from another one at the same address by the seed of its hash function, which is random. A look has
  * read the seed, and each event has it. The runtime draws a new seed for a map that becomes empty. Then the map is still
