@@ -101,6 +101,23 @@ struct look {
 	unsigned entries;
 };
 
+/* Hashes a key, and one that is given in its place, and follows both lookups. */
+static void look_up(const struct gomap_view *view, const struct map_part *part, uint64_t key)
+{
+	const uint64_t given = table_mix(key);
+	uint64_t hash = given, probes, bytes_left = 1 << 20;
+
+	if (gomap_view_hash(view, key, &bytes_left, &hash))
+		gomap_view_probes(view, part, hash, &probes);
+	gomap_view_tag(view, hash);
+	for (size_t n = 1; n <= sizeof(given); n++)
+		if (gomap_view_hash_of(view, &given, n, n % 2, &hash))
+			gomap_view_probes(view, part, hash, &probes);
+	if (gomap_view_hash_of(view, &given, sizeof(given), true, &hash))
+		gomap_view_probes(view, part, hash, &probes);
+	gomap_view_probes(view, part, given, &probes);
+}
+
 /* Decodes the entries of a part, up to some thousands in all. */
 static bool on_part(void *ctx, const struct map_part *part)
 {
@@ -116,6 +133,7 @@ static bool on_part(void *ctx, const struct map_part *part)
 		    !gomap_view_entry(look->view, i, &key, &elem))
 			continue;
 		look->entries++;
+		look_up(look->view, part, key);
 		if (!go_value_decode(&look->types, look->key, key, &limits, &look->arena) ||
 		    !go_value_decode(&look->types, look->elem, elem, &limits, &look->arena))
 			return false;
