@@ -216,7 +216,9 @@ def holders_tell_the_package():
         mine = {a for a, (case, _, _) in truth.items() if a in rows and (rows[a]["package"] == "main" or case in unnamed)}
         check(sum(rows[a]["package"] is None for a in mine) > 200, f"{way}: types without a package")
         same(sum(groups.values()), len(rows), f"{way}: maps")
-        check(len(mine) <= groups["main"] <= len(truth), f"{way}: {len(mine)} maps of main, counted: {groups}")
+        # A map of the library without a named type may hang in a frame of main.
+        others = sum(x["package"] is None for a, x in rows.items() if a not in truth)
+        check(len(mine) <= groups["main"] <= len(truth) + others, f"{way}: {len(mine)} maps of main, {others} others, counted: {groups}")
 
 
 @test
