@@ -59,7 +59,7 @@ def threads_and_main_thread():
     same(len({x["goid"] for x in r.events}), 43 + 2, "goroutines")
     same(r.exits, [{"pid": p.pid, "code": 6}], "exit record")
     if late.code:
-        refused(late, 3, "main thread|ending")
+        refused(late, 3, "first thread|ending")
 
 
 @test

@@ -285,13 +285,14 @@ TEST(an_exec_changes_the_file_and_the_image)
 	same = false;
 	while (!target_executes(target, sh, &same) || !same)
 		usleep(1000);
-	assert_true(target_image_id(target, &before));
+	while (!target_image_id(target, &before)) /* the file changes a moment before the rest */
+		usleep(1000);
 	assert_true(target_image_id(target, &again));
 	assert_true(before == again);
 	assert_int_equal(write(ends[1], "\n", 1), 1);
 	while (target_executes(target, sh, &same) && same)
 		usleep(1000);
-	after = before; /* the file changes a moment before the rest */
+	after = before;
 	for (int i = 0; i < 10000 && (!target_image_id(target, &after) || after == before); i++)
 		usleep(1000);
 	assert_true(after != before);

@@ -266,7 +266,7 @@ static bool process_image_id(struct target *target, uint64_t *ret)
 	n = fd < 0 ? -1 : read(fd, words, sizeof(words));
 	if (fd >= 0)
 		close(fd);
-	if (n < 16)
+	if (n < 16 || !words[0]) /* it is gone, or an exec has not written it yet */
 		return false;
 	*ret = process_image_of(words, (size_t)n / 8);
 	return true;

@@ -7,7 +7,7 @@
  *   3. scope/read/layout/go_maps.h and go_maps.c: declare it, and add it to the table.
  *   4. tests/unit/test_go_runtime.c: check the numbers of a known header;
  *      tests/unit/test_entries.c: check which functions tell that a program has it.
- *   5. tests/matrix/compare.py: name the members of its state, and which releases have it.
+ *   5. tests/matrix/case.py: name the members of its state, and which releases have it.
  *   6. docs/man/tophash-trace.1 and tophash-sites.1: name it.
  */
 #ifndef READ_LAYOUT_GO_MAPS_H
