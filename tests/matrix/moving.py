@@ -59,12 +59,12 @@ SYNC_PLACES = {"sync.Map": "main.removeSync", "map[interface {}]int": "main.remo
 def one_sync(e):
     """Returns what is wrong in an event of -sync, or None."""
     place = SYNC_PLACES.get(e["map_type"])
-    if not place and not compare.no_call(e):
+    if not place and not case.no_call(e):
         return "what it is"
     names = [f["func"] for f in e["stack"]]
     if names and names[0] not in ([place] if place else SYNC_PLACES.values()):
         return "its stack"
-    if not (e["key"] is None and e.get("key_error") == compare.UNREAD_KEY) and (e.get("key_error") or e["key"]["type"] != "int"):
+    if not (e["key"] is None and e.get("key_error") == case.UNREAD_KEY) and (e.get("key_error") or e["key"]["type"] != "int"):
         return "its key"
     return None
 
