@@ -64,7 +64,9 @@ def one_sync(e):
     names = [f["func"] for f in e["stack"]]
     if names and names[0] not in ([place] if place else SYNC_PLACES.values()):
         return "its stack"
-    if not (e["key"] is None and e.get("key_error") == case.UNREAD_KEY) and (e.get("key_error") or e["key"]["type"] != "int"):
+    # The interface may have been read, and what it points to not.
+    unread = e.get("key_error") == case.UNREAD_KEY and e["key"] in (None, {"type": "int", "value": None})
+    if not unread and (e.get("key_error") or e["key"]["type"] != "int"):
         return "its key"
     return None
 
