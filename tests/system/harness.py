@@ -76,6 +76,34 @@ def spawn(command, **kwargs):
     return p
 
 
+# C of libraries for LD_PRELOAD: what /proc says of a process, or an empty text.
+READ_STAT = r"""#define _GNU_SOURCE
+#include <stdio.h>
+
+static void read_stat(int pid, char text[256])
+{
+	char path[64];
+	FILE *f;
+
+	text[0] = 0;
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "r");
+	if (f && !fgets(text, 256, f))
+		text[0] = 0;
+	if (f)
+		fclose(f);
+}
+"""
+
+
+def shim(name, text):
+    """Builds a library for LD_PRELOAD, whose code may call read_stat(). Skips the test if a sanitizer wants to be the first library."""
+    if options.sanitized:
+        raise Skip("a sanitizer wants to be the first library")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp(name), "-x", "c", "-", "-ldl"], input=READ_STAT + text, text=True, check=True)
+    return tmp(name)
+
+
 def end_started():
     """Ends the processes that the test started and did not end."""
     for p in STARTED:

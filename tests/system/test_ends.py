@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from harness import (
-    bpf_ids, brief, busy, check, clean, clean_soon, identity, LONG, nothing_left, options, probed, Run, same, Skip, spawn, steps, target, test,
+    bpf_ids, brief, busy, check, clean, clean_soon, identity, LONG, nothing_left, options, probed, Run, same, shim, Skip, spawn, steps, target, test,
     tmp, tophash, Tracer)
 
 
@@ -237,12 +237,9 @@ def killed_at_any_moment():
 @test
 def detaches_before_it_waits():
     """At the end the probes come off before tophash waits for the process that calibrates."""
-    if options.sanitized:
-        raise Skip("a sanitizer wants to be the first library")
-    shim = tmp("waits.so")
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, "-x", "c", "-", "-ldl"], input=WAITS, text=True, check=True)
+    preload = shim("waits.so", WAITS)
     p = steps()
-    r = tophash("-q", "--duration", "1ms", "-p", str(p.pid), env={"LD_PRELOAD": str(shim)})
+    r = tophash("-q", "--duration", "1ms", "-p", str(p.pid), env={"LD_PRELOAD": str(preload)})
     same(r.code, 0, r.err)
     check(not r.err.replace("waits with 0 keepers\n", ""), r.err)  # (meanwhile it may have ended by itself)
 
@@ -250,9 +247,7 @@ def detaches_before_it_waits():
 # Tells at each wait for the process that calibrates how many keepers of probes there are. That process closes descriptors before it
 # begins, and never comes to an end here.
 WAITS = r"""
-#define _GNU_SOURCE
 #include <dlfcn.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -261,15 +256,9 @@ WAITS = r"""
 /* Tells whether a process is a keeper, and whether it still has probes: when it has ended, it has none. */
 static int keeper(int pid, int *ended)
 {
-	char path[64], text[256] = "";
-	FILE *f;
+	char text[256];
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	f = fopen(path, "r");
-	if (f && !fgets(text, sizeof(text), f))
-		text[0] = 0;
-	if (f)
-		fclose(f);
+	read_stat(pid, text);
 	*ended = strstr(text, ") Z") != NULL;
 	return strstr(text, "(tophash-keeper)") != NULL;
 }

@@ -7,33 +7,25 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from harness import check, go_build, options, Program, refused, same, Skip, target, test, tmp, tophash, Tracer
+from harness import check, go_build, Program, refused, same, shim, target, test, tmp, tophash, Tracer
 from test_all import programs, untraceable
 from test_hosts import compiled, library
 from test_wrapper import wait_until
 
 # Ends process ENDS just before its children are looked for, and goes on when its children have other parents.
 ENDS = r"""
-#define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static int runs(int pid)
 {
-	char path[64], text[256] = "";
-	FILE *f;
+	char text[256];
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	f = fopen(path, "r");
-	if (f && !fgets(text, sizeof(text), f))
-		text[0] = 0;
-	if (f)
-		fclose(f);
+	read_stat(pid, text);
 	return text[0] && !strstr(text, ") Z") && !strstr(text, ") X");
 }
 
@@ -69,15 +61,13 @@ def lines_of(p, n):
 def a_parent_that_ends_while_it_is_looked_at():
     """Its children have another parent when they are looked for. They are found with that one, if it is of the tree. Otherwise the parent is a
     gap."""
-    if options.sanitized:
-        raise Skip("a sanitizer wants to be the first library")
-    shim = compiled("ends.so", ENDS, "-shared", "-fPIC", "-ldl")
+    preload = shim("ends.so", ENDS)
     for role in ("reaper", "plain"):
         p = Program(sys.executable, "-c", ROOT, role, target("steps"))
         lines = sorted(lines_of(p, 2))
         parent, child = map(int, lines[0].split())
         check(lines[1].startswith("ready"), f"{lines}")
-        t = Tracer("--follow=all", "-p", p.pid, env={"LD_PRELOAD": str(shim), "ENDS": str(parent)})
+        t = Tracer("--follow=all", "-p", p.pid, env={"LD_PRELOAD": str(preload), "ENDS": str(parent)})
         check("removed=5 " in p.ask("5"), "the program")
         os.kill(child, signal.SIGTERM)
         p.p.kill()
@@ -93,9 +83,7 @@ def a_parent_that_ends_while_it_is_looked_at():
 @test
 def a_parent_of_one_file():
     """The same without --follow=all: the root, the parent and the orphan execute one file. The root is no reaper, so the parent is a gap."""
-    if options.sanitized:
-        raise Skip("a sanitizer wants to be the first library")
-    shim = compiled("ends.so", ENDS, "-shared", "-fPIC", "-ldl")
+    preload = shim("ends.so", ENDS)
     source = tmp("forks.go")
     source.write_text("""package main
 import ("bufio"; "fmt"; "os"; "os/exec"; "time")
@@ -116,7 +104,7 @@ func main() {
 """)
     p = Program(go_build(source, "forks"), "2")
     pids = dict(line.split() for line in lines_of(p, 3))
-    t = Tracer("-p", p.pid, env={"LD_PRELOAD": str(shim), "ENDS": pids["1"]})
+    t = Tracer("-p", p.pid, env={"LD_PRELOAD": str(preload), "ENDS": pids["1"]})
     same(p.ask("go"), "done", "the orphan")
     p.p.kill()
     r = t.end(None)
@@ -135,15 +123,13 @@ time.sleep(1000)
 @test
 def a_parent_below_strangers():
     """The orphan gets a parent above the second root, or above a root that has ended itself and left nothing."""
-    if options.sanitized:
-        raise Skip("a sanitizer wants to be the first library")
-    shim = compiled("ends.so", ENDS, "-shared", "-fPIC", "-ldl")
+    preload = shim("ends.so", ENDS)
     for how in ("keep", "ignore"):
         other, p = Program("cat"), Program(sys.executable, "-c", ABOVE, how, ROOT, target("steps"))
         told = lines_of(p, 3)
         (root,), (parent, child) = ([int(x) for x in line.split()] for line in sorted((x for x in told if not x.startswith("ready")), key=len))
         ends = parent if how == "keep" else root
-        t = Tracer("--follow=all", "-p", other.p.pid, "-p", root, ready=False, env={"LD_PRELOAD": str(shim), "ENDS": str(ends)})
+        t = Tracer("--follow=all", "-p", other.p.pid, "-p", root, ready=False, env={"LD_PRELOAD": str(preload), "ENDS": str(ends)})
         t.wait_for_message("ended while its children were looked for")
         r = t.end()
         same(([(g["pid"], g["why"]) for g in r.of("gap")], r.code), ([(ends, "child")], 5), f"{how}: {r.err}")

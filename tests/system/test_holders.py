@@ -4,24 +4,13 @@ import json
 import re
 import subprocess
 
-from harness import HERE, LONG, Program, REPO, Skip, check, go_build, options, same, test, tmp
+from harness import HERE, LONG, Program, REPO, check, go_build, options, same, test, tmp
 
-import build
 import sample
+from releases import drawn
 
 PLAIN, STRIPPED = (), ("-ldflags=-s -w",)
 UNKNOWN = ("unknown", "map")
-
-
-def releases():
-    """Returns two releases for `make test`, of which one is classic, and all of them for the long tier."""
-    there = [v for v in build.VERSIONS if (build.CACHE / "go" / v / "bin/go").exists()]
-    if not there:
-        raise Skip("no Go in the cache (tools/go-toolchains)")
-    if options.rounds >= 200:
-        return there
-    kinds = [[v for v in there if sample.is_swiss(v) == swiss] for swiss in (False, True)]
-    return [go for kind in kinds for go in sample.some(sample.today(), "holders", kind, 1)]
 
 
 def maps(*args, code=0):
@@ -66,7 +55,7 @@ def is_part(hops, whole):
 @test
 def holders_of_every_map():
     """The root is always right, and no hop is wrong. Where the types are known, every hop has its name."""
-    for go in releases():
+    for go in drawn("holders"):
         for way in (PLAIN, STRIPPED):
             p, truth = start(way, go)
             found = {x["map"]: x for x in lines("--holders", "-p", p.pid) if x["event"] == "map"}
@@ -122,7 +111,7 @@ def who(pid, addr, *args):
 @test
 def holders_of_any_object():
     """--who-holds: a map, an object that is no map, an address in the middle, two ways, a stack, and addresses of nothing."""
-    for go in releases():
+    for go in drawn("holders"):
         p, truth = start(PLAIN, go)
         addr = case_of(truth, "object")
         obj, ways, end = who(p.pid, addr, "--all-paths", 10)

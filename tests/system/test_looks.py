@@ -8,22 +8,11 @@ import time
 
 from harness import HERE, LONG, Program, Skip, check, go_build, options, same, spawn, test, tmp, tophash
 
-import build
 import sample
+from releases import drawn
 
 STRIPPED = ("-ldflags=-s -w",)
 LOOP = "for k := range m {\n\t\tdelete(m, k)\n\t}"
-
-
-def releases(oldest=0):
-    """Returns two releases for `make test`, of which one is classic, and all of them for the long tier. oldest: Go 1.N."""
-    there = [v for v in build.VERSIONS if (build.CACHE / "go" / v / "bin/go").exists() and int(v.split(".")[1]) >= oldest]
-    if not there:
-        raise Skip("no Go in the cache (tools/go-toolchains)")
-    if options.rounds >= 200:
-        return there
-    kinds = [[v for v in there if sample.is_swiss(v) == swiss] for swiss in (False, True)]
-    return [go for kind in kinds for go in sample.some(sample.today(), "looks", kind, 1)]
 
 
 def start(go, *way):
@@ -101,7 +90,7 @@ def check_types(events, truth, what):
 @test
 def holders_of_events():
     """Each event of a map that was seen has its exact type and its holder, and no event has another one."""
-    for go in releases():
+    for go in drawn("looks"):
         p, truth = start(go)
         events, end = watch(p.pid, lambda x: times_known(x, to_be_known(truth, go)) >= 5, "--holders")
         p.end()
@@ -120,7 +109,7 @@ def holders_of_events():
 @test
 def types_of_generic_code_are_exact():
     """--exact-types finds the types without the holders, in a stripped program, too. --type then decides by them."""
-    for go in releases():
+    for go in drawn("looks"):
         p, truth = start(go, *STRIPPED)
         shapes = {}
 
@@ -160,7 +149,7 @@ def addresses_that_are_used_again():
         return any(len(x) == 2 for x in kinds.values()) and all(
             sum(1 for x in mine if x["looked"] and x["key"] == key) >= 10 for key in holder)
 
-    for go in releases():
+    for go in drawn("looks"):
         p, _ = start(go)
         events, _ = watch(p.pid, enough, "--holders")
         p.end()
@@ -172,7 +161,7 @@ def addresses_that_are_used_again():
 @test
 def copies_that_have_the_seed_of_the_original():
     """maps.Clone copies the seed. A copy that takes the address of another map does not get its holder."""
-    for go in releases(oldest=21):
+    for go in drawn("looks", oldest=21):
         p = Program(go_build(HERE / "clones.go", "clones", go=go))
         same(p.line(), "ready", "the program")
 
@@ -240,7 +229,7 @@ def looks_that_do_nothing_are_refused():
 @test
 def looks_end_with_the_trace():
     """A look that is under way does not hold up the end, nor does a process that ends or executes something else."""
-    for go in releases():
+    for go in drawn("looks"):
         p, _ = start(go)
         for _ in range(5):
             r = tophash("-p", p.pid, "--holders", "--limit", "1")

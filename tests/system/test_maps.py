@@ -11,6 +11,7 @@ from harness import HERE, REPO, check, go_build, LONG, options, Program, same, S
 import build
 import sample
 import test_modules
+from releases import releases
 
 PLAIN, STRIPPED, PIE = (), ("-ldflags=-s -w",), ("-buildmode=pie", "-ldflags=-s -w")
 
@@ -26,13 +27,6 @@ def rows(*args):
     lines = [json.loads(line) for line in maps("--format", "json", *args).stdout.splitlines()]
     same((lines[-1]["event"], {x["event"] for x in lines[:-1]} - {"map"}), ("end", set()), "events")
     return {x["map"]: x for x in lines[:-1]}, lines[-1]
-
-
-def releases():
-    there = [v for v in build.VERSIONS if (build.CACHE / "go" / v / "bin/go").exists()]
-    if not there:
-        raise Skip("no Go in the cache (tools/go-toolchains)")
-    return there
 
 
 def truth_of(exe, name):

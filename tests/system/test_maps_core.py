@@ -10,7 +10,8 @@ import subprocess
 from pathlib import Path
 
 from harness import HERE, build, check, go_build, LONG, options, Program, same, Skip, test, tmp
-from test_maps import maps, PIE, PLAIN, releases, rows, STRIPPED
+from releases import releases
+from test_maps import maps, PIE, PLAIN, rows, STRIPPED
 
 EXTERNAL = ("-ldflags=-linkmode=external",)
 

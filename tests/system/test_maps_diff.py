@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 from harness import HERE, REPO, check, Failed, go_build, LONG, options, Program, same, spawn, test, tmp
-from test_maps import maps, releases
+from releases import releases
+from test_maps import maps
 
 import sample
 

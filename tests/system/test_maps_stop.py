@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 from harness import HERE, check, go_build, LONG, options, Program, same, spawn, test
-from test_maps import maps, releases, rows
+from releases import releases
+from test_maps import maps, rows
 
 SLOTS, TYPE = 20000, "map[int]*main.thing"
 

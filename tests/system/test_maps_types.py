@@ -6,7 +6,8 @@ import json
 from harness import HERE, check, go_build, same, test
 
 import sample
-from test_maps import STRIPPED, maps, releases, rows, truth_of
+from releases import releases
+from test_maps import STRIPPED, maps, rows, truth_of
 
 
 @test

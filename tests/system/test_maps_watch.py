@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 
 from harness import HERE, check, Failed, go_build, LONG, options, Program, REPO, same, spawn, test, tmp
-from test_maps import maps, releases
+from releases import releases
+from test_maps import maps
 
 import sample
 

@@ -8,7 +8,8 @@ import subprocess
 from harness import HERE, check, go_build, LONG, options, Program, same, test, tmp
 
 import sample
-from test_maps import maps, releases
+from releases import releases
+from test_maps import maps
 
 FAST = ("1.23", "1.26")  # the two layouts
 

@@ -8,10 +8,10 @@ import resource
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from harness import busy, check, clean, deny_bpf, identity, LONG, options, Program, refused, Run, same, Skip, spawn, steps, target, test, tmp, tophash
+from test_wrapper import wait_until
 
 
 @test
@@ -202,13 +202,6 @@ def children_that(pid, holds):
 
 def keepers_of(pid):
     return children_that(pid, lambda child: Path(f"/proc/{child}/comm").read_text() == "tophash-keeper\n")
-
-
-def wait_until(condition, what):
-    end = time.monotonic() + LONG
-    while not condition():
-        check(time.monotonic() < end, what)
-        time.sleep(0.01)
 
 
 @test

@@ -66,17 +66,25 @@ static size_t lie(void *ctx, uint64_t addr, void *to, size_t size)
 	return n;
 }
 
+/* Returns the addresses of the maps, or NULL when memory is out. The caller frees them. */
+static uint64_t *addresses_of(const struct gomap_list *maps)
+{
+	uint64_t *addrs = calloc(maps->list.len + 1, sizeof(*addrs));
+
+	for (size_t i = 0; addrs && i < maps->list.len; i++)
+		addrs[i] = maps->list.data[i].addr;
+	return addrs;
+}
+
 /* Finds what holds the maps, and all ways to the first one. No way may lead in a circle. */
 static struct error *find_holders(struct heap *heap, const struct gomap_list *maps)
 {
 	cleanup(holder_paths_fini) struct holder_paths paths = {0};
 	cleanup(holders_free) struct holders *holders = NULL;
-	cleanup_free uint64_t *addrs = calloc(maps->list.len + 1, sizeof(*addrs));
+	cleanup_free uint64_t *addrs = addresses_of(maps);
 
 	if (!addrs)
 		return error_nomem();
-	for (size_t i = 0; i < maps->list.len; i++)
-		addrs[i] = maps->list.data[i].addr;
 	try(holders_new(heap, maps, &holders));
 	try(holders_find(holders, addrs, maps->list.len));
 	for (size_t i = 0; i < maps->list.len; i++) {
@@ -202,12 +210,10 @@ static struct error *count_cut(struct heap *heap, const struct gomap_list *maps,
 			       uint64_t *ret)
 {
 	cleanup(holders_free) struct holders *holders = NULL;
-	cleanup_free uint64_t *addrs = calloc(maps->list.len + 1, sizeof(*addrs));
+	cleanup_free uint64_t *addrs = addresses_of(maps);
 
 	if (!addrs)
 		return error_nomem();
-	for (size_t i = 0; i < maps->list.len; i++)
-		addrs[i] = maps->list.data[i].addr;
 	try(holders_new(heap, maps, &holders));
 	holders_limit(holders, objects < HOLDERS_MAX ? (uint32_t)objects : HOLDERS_MAX);
 	try(holders_find(holders, addrs, maps->list.len));

@@ -9,6 +9,7 @@
 #include "live/process/process.h"
 #include "base/clock.h"
 #include "base/confine.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -269,17 +270,12 @@ static void wake(struct pursuit *pursuit)
  * interrupt the caller, and loading the kernel programs fails if that happens often. */
 static int start_thread(struct pursuit *pursuit)
 {
-	sigset_t all, child, saved;
-	int errnum;
+	sigset_t child;
 
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	pthread_sigmask(SIG_BLOCK, &child, &pursuit->saved);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &saved);
-	errnum = pthread_create(&pursuit->thread, NULL, run, pursuit);
-	pthread_sigmask(SIG_SETMASK, &saved, NULL);
-	return errnum;
+	return thread_start(&pursuit->thread, run, pursuit);
 }
 
 static void pursuit_free(struct pursuit *pursuit)

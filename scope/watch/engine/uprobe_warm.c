@@ -7,10 +7,9 @@
  * an instruction that never runs. */
 #include "watch/engine/calibrate.h"
 #include "base/confine.h"
+#include "base/thread.h"
 
-#include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <time.h>
 
 #define AGAIN_NS 6000000 /* between two probes; less than a grace period */
@@ -65,20 +64,6 @@ static void warmer_free(struct warmer *warmer)
 	free(warmer);
 }
 
-/* Starts the thread, without any signal: those of the process are for the others, which may have blocked
- * them. */
-static bool start_thread(struct warmer *warmer)
-{
-	sigset_t all, before;
-	int err;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&warmer->thread, NULL, warm, warmer);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return !err;
-}
-
 void uprobe_warm_begin(struct uprobe *uprobe)
 {
 	struct warmer *warmer = calloc(1, sizeof(*warmer));
@@ -89,7 +74,7 @@ void uprobe_warm_begin(struct uprobe *uprobe)
 	warmer->program = -1;
 	if (calibrate_idle_code(&warmer->offset))
 		warmer->program = uprobe_load_smallest(TRACE_UPROBE_MULTI);
-	if (warmer->program < 0 || !start_thread(warmer)) {
+	if (warmer->program < 0 || thread_start(&warmer->thread, warm, warmer)) {
 		warmer_free(warmer);
 		return;
 	}

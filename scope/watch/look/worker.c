@@ -1,8 +1,7 @@
 /* The thread that looks. It waits for a process, looks at it, and waits until its result is taken. */
 #include "watch/look/look_priv.h"
+#include "base/thread.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -57,16 +56,10 @@ static void *work(void *ctx)
 	return NULL;
 }
 
-/* Starts the thread with all signals blocked. They are for the loop. */
 static struct error *start(struct worker *worker)
 {
-	sigset_t all, before;
-	int errnum;
+	int errnum = thread_start(&worker->thread, work, worker);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	errnum = pthread_create(&worker->thread, NULL, work, worker);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return errnum ? error_errno(ERROR_FAILED, errnum,
 				    "cannot start a thread that looks at maps")
 		      : NULL;

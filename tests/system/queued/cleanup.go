@@ -36,14 +36,7 @@ func buildCleanups() {
 	runtime.GOMAXPROCS(1) // one goroutine runs cleanups
 	if !strings.HasPrefix(runtime.Version(), "go1.24") {
 		run(blockCleanups)
-		for ran := false; !ran; {
-			runtime.GC()
-			select {
-			case ran = <-running:
-			default:
-				runtime.Gosched()
-			}
-		}
+		awaitRunning()
 	}
 	run(func() {
 		alive = new(watched)

@@ -68,6 +68,18 @@ func wipe(n int) int {
 	return words[0]
 }
 
+// Collects garbage until a finalizer or a cleanup runs.
+func awaitRunning() {
+	for ran := false; !ran; {
+		runtime.GC()
+		select {
+		case ran = <-running:
+		default:
+			runtime.Gosched()
+		}
+	}
+}
+
 func run(f func()) {
 	done := make(chan bool)
 	go func() { f(); wipe(8); done <- true }()
@@ -78,14 +90,7 @@ func main() {
 	f, _ := os.Create(os.Args[1])
 	out = bufio.NewWriter(f)
 	run(build)
-	for ran := false; !ran; {
-		runtime.GC()
-		select {
-		case ran = <-running:
-		default:
-			runtime.Gosched()
-		}
-	}
+	awaitRunning()
 	run(buildQueued)
 	run(buildCleanups)
 	for i := 0; i < 3; i++ {
