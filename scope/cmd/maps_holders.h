@@ -26,13 +26,13 @@ struct maps_held {
 	char field[128]; /* text of the report */
 };
 
-/* Makes ways for maps_ways_of(); with_maps: and finds what holds all maps of the list. The list and the heap are borrowed. The caller frees *ret with maps_ways_fini(),
- * also after an error. Errors: the heap is too large for it; no memory. */
+/* Prepares maps_ways_of(). With with_maps it also finds what holds each map of the list. The list and the heap are borrowed.
+ * The caller frees *ret with maps_ways_fini(), also after an error. Errors: the heap is too large for it; no memory. */
 struct error *maps_ways_find(struct heap *heap, const struct gomap_list *maps, bool with_maps,
 			     struct maps_ways *ret);
 void maps_ways_fini(struct maps_ways *ways);
-/* Puts what holds the map into its row. By MAPS_OF_HOLDER, also as a text; by MAPS_OF_PACKAGE, also the package of what holds it, if its
- * type has none. Texts are kept. Errors: no memory. */
+/* Puts what holds the map into its row. With MAPS_OF_HOLDER the row also gets it as a text. With MAPS_OF_PACKAGE it also gets the
+ * package of what holds the map, if its type has none. Texts are kept. Errors: no memory. */
 struct error *maps_ways_take(struct maps_ways *ways, enum map_grouping by, struct map_row *row);
 /* Finds what holds the object at an address: at most `max` ways. The caller frees ret->ways, also after an error.
  * Errors: as holders_paths(). */
