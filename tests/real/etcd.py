@@ -50,7 +50,9 @@ class Etcd:
         until("etcd's health", lambda: '"true"' in self.get("/health"), 20)
 
     def watchers(self):
-        return int(re.search(r"^etcd_debugging_mvcc_watcher_total (\d+)", self.get("/metrics"), re.M)[1])
+        """Returns how many there are. A request may be refused while etcd is busy."""
+        name = r"^etcd_debugging_mvcc_watcher_total (\d+)"
+        return int(until("etcd's metrics", lambda: re.search(name, self.get("/metrics"), re.M))[1])
 
     def ctl(self, *args, proposals=1, **kwargs):
         """Runs one etcdctl, which is one connection with one call."""
@@ -170,7 +172,7 @@ def watch_work(etcd, attempt):
     revision = json.loads(etcd.ctl("put", keys[0], "v", "-w", "json"))["header"]["revision"]
     etcd.ctl("compact", str(revision), "--physical")
     added = etcd.ctl("member", "add", f"{p}other", "--learner", f"--peer-urls=http://127.0.0.1:{free_ports(1)[0]}")
-    member = re.search(r"Member (\w+) added", added)[1]
+    member = re.search(r"Member +(\w+) added", added)[1]  # padded with spaces
     until("the learner", lambda: "removed" in etcd.ctl("member", "remove", member))
     return {"keys": keys, "ids": ids, "cancelled": all(cancelled), "member": member, "watchers": len(watchers)}
 

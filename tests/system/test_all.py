@@ -161,6 +161,44 @@ def make_and_libraries():
     same((len(told), len(rest), len({e["pid"] for e in rest})), (2, 94, 1), "processes, and deletes of the two libraries")
 
 
+# Makes threads all the time: the thread of a goroutine that is locked to it ends with it.
+RESTLESS = """package main
+import "C"
+import ("runtime"; "time")
+func init() {
+	for i := 0; i < 2; i++ { go func() { for { go runtime.LockOSThread(); time.Sleep(500 * time.Microsecond) } }() }
+}
+//export Begin
+func Begin() {}
+func main() {}
+"""
+
+
+@test
+def a_library_beside_new_threads():
+    """A thread that the first Go library makes is held, because a second one is just being loaded. The second one's own thread waits, too."""
+    tmp("host.py").write_text("import ctypes, sys\nctypes.CDLL(sys.argv[1]).Begin()\nfor path in sys.argv[2:]: ctypes.CDLL(path).Work(30)\n")
+    restless, first = library("restless.so", what=RESTLESS), library("first.so")
+    copies = [tmp(f"copy{i}.so") for i in range(6)]
+    for copy in copies:
+        copy.write_bytes(Path(first).read_bytes())
+    r, _ = traced(sys.executable, tmp("host.py"), restless, *copies)
+    same((len(r.events), len(r.of("start")), len(r.exits)), (47 * len(copies), 1, 1), f"deletes of {len(copies)} libraries, start and exit records")
+
+
+@test
+def a_library_first():
+    """The first Go code of a command is that of a library. Go programs and other hosts follow."""
+    a, truth = programs()[0], tmp("truth")
+    tmp("host.py").write_text(PYTHON)
+    lib = library("first.so")
+    host = f"{sys.executable} {tmp('host.py')} {lib}"
+    for command in (host, f"{host}; {a} {truth} 5; {host}"):
+        r, told = traced("sh", "-c", command)
+        same(sorted(Counter(e["pid"] for e in r.events).values()), sorted([47] * command.count("host.py") + [5] * len(told)), command)
+        same((r.of("start")[0]["exe"], len(r.of("start"))), (str(Path(sys.executable).resolve()), command.count("host.py") + len(told)), "start records")
+
+
 @test
 def tracers_are_left_alone():
     """A tracer in the tree works, and what it starts is a gap, also if its program is traced elsewhere."""

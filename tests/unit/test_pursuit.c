@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 static const char *wanted, *left; /* the last parts of paths; NULL: none */
-static int judged;
+static int judged, forked;
 static bool stay;
 
 static bool executes(const char *path, const char *name)
@@ -19,6 +19,10 @@ static enum pursuit_verdict judge(void *ctx, pid_t pid, enum pursuit_moment mome
 	char link[64], path[256] = "";
 
 	assert_ptr_equal(ctx, &judged);
+	if (moment == PURSUIT_FORK) {
+		forked++;
+		return PURSUIT_LEAVE; /* it does not matter */
+	}
 	assert_int_equal(moment, PURSUIT_EXEC);
 	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
 	assert_true(readlink(link, path, sizeof(path) - 1) > 0);
@@ -35,7 +39,7 @@ static struct pursuit *follow(struct spawn *spawn, char *script)
 		.judge = judge, .ctx = &judged, .stay = stay, .rights = 1ull << CAP_SYS_PTRACE};
 	struct pursuit *pursuit;
 
-	judged = 0;
+	judged = forked = 0;
 	assert_null(spawn_prepare(argv, NULL, spawn));
 	assert_null(pursuit_begin(spawn, &options, &pursuit));
 	assert_null(spawn_go(spawn));
@@ -109,6 +113,7 @@ TEST(the_end_of_all_is_told_with_the_status_of_the_command)
 	assert_int_equal(pid, 0);
 	assert_true(pursuit_end(pursuit, &status));
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+	assert_int_equal(forked, 4);
 	spawn_fini(&spawn);
 }
 

@@ -213,6 +213,8 @@ struct process_status {
 bool process_status(pid_t pid, struct process_status *ret);
 /* Tells whether a process is there and is no zombie. */
 bool process_runs(pid_t pid);
+/* Tells whether a process runs and still has its memory, which it loses some time before it is a zombie. */
+bool process_executes(pid_t pid);
 /* Reads when a process was started, in ticks of the kernel. Returns false, and writes 0, when it is gone. */
 bool process_started(pid_t pid, uint64_t *ret);
 
@@ -351,6 +353,7 @@ enum pursuit_verdict {
 
 /* When a process is judged. */
 enum pursuit_moment {
+	PURSUIT_FORK, /* it is new; the verdict does not matter */
 	PURSUIT_EXEC, /* it has executed a program, and is stopped before its first instruction */
 	/* It has made a thread, which is stopped before its first instruction. A Go library that was
 	 * loaded starts its runtime in a thread, and no Go code runs before. */

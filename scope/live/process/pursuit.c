@@ -31,6 +31,11 @@
 #define HOLD_NS 3000000000ull
 #define LOOK_NS 200000000ull /* the longest time between two looks for events */
 
+enum {
+	TASKS_MAX = 1 << 20, /* more are traced, but have no turn */
+	TURNS = 8,	     /* tasks that have their turn after each event */
+};
+
 /* A thread that is held. */
 struct held {
 	pid_t tid;
@@ -42,6 +47,9 @@ struct held {
 struct pursuit {
 	struct pursuit_options options;
 	pid_t command;
+	/* Only the thread uses these. */
+	VEC(pid_t) tasks; /* what is traced */
+	size_t turn;	  /* the next of these to be looked at */
 	pthread_t thread;
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
@@ -79,31 +87,57 @@ static bool take(pid_t tid)
 
 /* Keeps a stopped thread stopped, as a part of process `pid`. The stop was taken, so that the next wait does
  * not show it again. */
-static void hold(struct pursuit *pursuit, pid_t tid, pid_t pid, enum pursuit_moment moment)
+static void hold(struct pursuit *pursuit, pid_t tid, struct held held)
 {
-	struct held held = {.tid = tid, .of = {pid, moment, now_ns(), false}};
 	bool known;
 
+	held.tid = tid;
+	held.of.since_ns = now_ns();
 	pthread_mutex_lock(&pursuit->mutex);
 	known = vec_push(&pursuit->held, held);
 	if (known && pursuit->state == PURSUIT_RUNS)
-		tell(pursuit, PURSUIT_HOLDS, pid);
+		tell(pursuit, PURSUIT_HOLDS, held.of.pid);
 	pthread_mutex_unlock(&pursuit->mutex);
-	if (known)
+	if (known && !held.told)
 		eventfd_write(pursuit->wake, 1);
-	else
+	else if (!known)
 		resume(tid, 0);
+}
+
+/* Tells whether a new thread waits with another one of its process, which is held. The library that this one is held for
+ * may start its runtime in the new one. The new one is resumed with it, and is told only if that was not told yet. */
+static bool waits_with_another(struct pursuit *pursuit, pid_t pid, bool *ret_told)
+{
+	bool found = false;
+
+	*ret_told = true;
+	pthread_mutex_lock(&pursuit->mutex);
+	vec_each(held, &pursuit->held) {
+		if (held->of.pid != pid || held->of.late || held->go)
+			continue;
+		found = true;
+		*ret_told &= held->told;
+	}
+	pthread_mutex_unlock(&pursuit->mutex);
+	return found;
 }
 
 /* The stop at an exec must be taken in any case. After an exec by a thread that was not the first of its
  * process, the kernel refuses all requests until then (looks_like_a_spurious_pid() in kernel/ptrace.c). */
 static void decide(struct pursuit *pursuit, pid_t tid, pid_t pid, enum pursuit_moment moment)
 {
+	struct held held = {.of = {.pid = pid, .moment = moment}};
+	enum pursuit_verdict verdict;
+
 	if (!take(tid))
 		return;
-	switch (pursuit->options.judge(pursuit->options.ctx, pid, moment)) {
+	verdict = pursuit->options.judge(pursuit->options.ctx, pid, moment);
+	if (verdict == PURSUIT_ON && moment == PURSUIT_THREAD &&
+	    waits_with_another(pursuit, pid, &held.told))
+		verdict = PURSUIT_HOLD;
+	switch (verdict) {
 	case PURSUIT_ON: resume(tid, 0); break;
-	case PURSUIT_HOLD: hold(pursuit, tid, pid, moment); break;
+	case PURSUIT_HOLD: hold(pursuit, tid, held); break;
 	case PURSUIT_LEAVE: ptrace(PTRACE_DETACH, tid, NULL, NULL); break;
 	}
 }
@@ -114,10 +148,21 @@ static void on_new(struct pursuit *pursuit, pid_t tid)
 {
 	struct process_status status;
 
-	if (process_status(tid, &status) && status.process != tid)
-		decide(pursuit, tid, status.process, PURSUIT_THREAD);
-	else
+	if (!process_status(tid, &status) || status.process == tid) {
+		pursuit->options.judge(pursuit->options.ctx, tid, PURSUIT_FORK);
 		resume(tid, 0);
+	} else {
+		decide(pursuit, tid, status.process, PURSUIT_THREAD);
+	}
+}
+
+/* Notes the new task that a stopped one has made. It may be gone already. */
+static void note_task(struct pursuit *pursuit, pid_t tid)
+{
+	unsigned long made = 0;
+
+	if (!ptrace(PTRACE_GETEVENTMSG, tid, NULL, &made) && made && pursuit->tasks.len < TASKS_MAX)
+		vec_push(&pursuit->tasks, (pid_t)made);
 }
 
 static void on_stop(struct pursuit *pursuit, pid_t tid, int status)
@@ -135,7 +180,10 @@ static void on_stop(struct pursuit *pursuit, pid_t tid, int status)
 		else
 			on_new(pursuit, tid);
 		break;
-	default: resume(tid, 0); break; /* it has made a child or a thread */
+	default: /* it has made a child or a thread */
+		note_task(pursuit, tid);
+		resume(tid, 0);
+		break;
 	}
 }
 
@@ -179,26 +227,46 @@ static uint64_t resume_held(struct pursuit *pursuit)
 	return next_ns;
 }
 
+/* Takes an event of one task, or of any. Returns false when there is none, and what waitid(2) returned in *ret_n. */
+static bool take_event(struct pursuit *pursuit, idtype_t which, pid_t tid, int *ret_n)
+{
+	siginfo_t info = {0};
+
+	*ret_n = waitid(which, (id_t)tid, &info,
+			WEXITED | WSTOPPED | WNOWAIT | WNOHANG | WAIT_OPTIONS);
+	if (*ret_n < 0 && errno == EINTR)
+		return true;
+	if (*ret_n < 0 || !info.si_pid)
+		return false;
+	if (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED)
+		on_stop(pursuit, info.si_pid, info.si_status);
+	else
+		on_end(pursuit, info.si_pid);
+	return true;
+}
+
+/* Takes the events of the tasks whose turn it is. Of all that wait, the kernel tells the newest first. While a process
+ * makes threads all the time, an older one would wait without end. */
+static void take_turns(struct pursuit *pursuit)
+{
+	int n;
+
+	for (int i = 0; i < TURNS && pursuit->tasks.len; i++) {
+		pursuit->turn = (pursuit->turn + 1) % pursuit->tasks.len;
+		if (!take_event(pursuit, P_PID, pursuit->tasks.data[pursuit->turn], &n) && n < 0)
+			pursuit->tasks.data[pursuit->turn] =
+				pursuit->tasks.data[--pursuit->tasks.len]; /* it is gone */
+	}
+}
+
 /* Takes all events that there are. Returns false when nothing is traced any more. */
 static bool take_events(struct pursuit *pursuit)
 {
-	siginfo_t info;
 	int n;
 
-	for (;;) {
-		info = (siginfo_t){0};
-		n = waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOWAIT | WNOHANG | WAIT_OPTIONS);
-		if (n < 0 && errno != EINTR)
-			return false;
-		if (n == 0 && !info.si_pid)
-			return true;
-		if (n < 0)
-			continue;
-		if (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED)
-			on_stop(pursuit, info.si_pid, info.si_status);
-		else
-			on_end(pursuit, info.si_pid);
-	}
+	while (take_event(pursuit, P_ALL, 0, &n))
+		take_turns(pursuit);
+	return n >= 0;
 }
 
 /* Waits until something happens, or the time has come. Each event sends a SIGCHLD, and so does wake(). The
@@ -246,6 +314,7 @@ static void *run(void *ctx)
 	seize(pursuit);
 	if (pursuit->seize_errno)
 		return NULL;
+	vec_push(&pursuit->tasks, pursuit->command);
 	if (pursuit->options.stay)
 		error_free(confine_capabilities(pursuit->options.rights));
 	while (!is_over(pursuit) && take_events(pursuit))
@@ -289,6 +358,7 @@ static void pursuit_free(struct pursuit *pursuit)
 	}
 	close(pursuit->wake);
 	vec_fini(&pursuit->held);
+	vec_fini(&pursuit->tasks);
 	pthread_cond_destroy(&pursuit->changed);
 	pthread_mutex_destroy(&pursuit->mutex);
 	free(pursuit);

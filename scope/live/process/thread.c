@@ -86,3 +86,10 @@ bool process_exe_stat(pid_t pid, struct stat *ret)
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)other);
 	return other != pid && stat(path, ret) == 0;
 }
+
+bool process_executes(pid_t pid)
+{
+	struct stat st;
+
+	return process_runs(pid) && (process_exe_stat(pid, &st) || errno != ENOENT);
+}

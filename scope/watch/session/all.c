@@ -5,6 +5,7 @@
 #include "watch/session/modules_priv.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/table.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -19,11 +20,11 @@ struct judged {
 	bool go; /* otherwise its processes run on, whatever they do */
 };
 
-/* A process, by the number of Go modules that it had when it was last looked at. */
+/* A process, by the Go modules that it had when it was last looked at. */
 struct host {
 	pid_t pid;
-	size_t modules;
-	bool go; /* it executes a Go program: its plugins are found by other means */
+	uint64_t modules; /* mix_modules(); 0: none, or unknown */
+	bool go;	  /* it executes a Go program: its plugins are found by other means */
 };
 
 struct all {
@@ -120,7 +121,7 @@ static void remember(struct all *all, const struct file_version *version, bool g
 		all->files.len = 0;
 }
 
-enum pursuit_verdict all_judge_program(struct session *session, pid_t pid)
+static enum pursuit_verdict judge_exec(struct session *session, pid_t pid)
 {
 	struct all *all = session->all;
 	struct host *host = get_host(all, pid);
@@ -146,23 +147,54 @@ enum pursuit_verdict all_judge_program(struct session *session, pid_t pid)
 	return host->go && !has_standing(all, &version) ? PURSUIT_HOLD : PURSUIT_ON;
 }
 
-enum pursuit_verdict all_judge_thread(struct session *session, pid_t pid)
+/* Returns a value that tells one set of modules from another. */
+static uint64_t mix_modules(const struct module_list *found)
+{
+	uint64_t mixed = found->list.len;
+
+	vec_each(at, &found->list)
+		mixed = table_mix(mixed ^ (uintptr_t)at->module);
+	return mixed;
+}
+
+/* Decides about a process that has made a thread. If its modules cannot be read although it runs, the session looks
+ * at it, and tells of the gap. */
+static enum pursuit_verdict judge_thread(struct session *session, pid_t pid)
 {
 	cleanup(module_list_fini) struct module_list found = {0};
 	cleanup(target_close) struct target *target = NULL;
 	struct host *host = get_host(session->all, pid);
+	uint64_t former;
 	struct error *err;
-	bool more;
 
-	if (!host || host->go)
+	if (!host)
+		return PURSUIT_HOLD;
+	if (host->go)
 		return PURSUIT_ON;
 	err = process_open(pid, &target);
 	if (!err)
 		err = modules_of(session->all->modules, target, &found);
-	error_free(err);
-	more = !err && found.list.len > host->modules;
-	host->modules = found.list.len;
-	return more ? PURSUIT_HOLD : PURSUIT_ON;
+	former = host->modules;
+	host->modules = err ? 0 : mix_modules(&found);
+	if (err) {
+		error_free(err);
+		return process_executes(pid) ? PURSUIT_HOLD : PURSUIT_ON;
+	}
+	return found.list.len && host->modules != former ? PURSUIT_HOLD : PURSUIT_ON;
+}
+
+enum pursuit_verdict all_judge(struct session *session, pid_t pid, enum pursuit_moment moment)
+{
+	struct host *host;
+
+	if (moment == PURSUIT_EXEC)
+		return judge_exec(session, pid);
+	if (moment == PURSUIT_THREAD)
+		return judge_thread(session, pid);
+	host = get_host(session->all, pid);
+	if (host) /* a former process had its pid */
+		*host = (struct host){.pid = pid};
+	return PURSUIT_ON;
 }
 
 /* ---- the session's side ---- */
@@ -177,6 +209,17 @@ static void tell_unwatched(struct session *session, const struct pursuit_held *h
 	if (met)
 		met->told = true;
 	session_gap(session, held->pid, held->since_ns, now_ns(), "child");
+}
+
+/* Tells of a process that was held, and could not be looked at. One that has ended removed nothing meanwhile. */
+static void tell_unread(struct session *session, const struct pursuit_held *held, struct error *err)
+{
+	if (process_executes(held->pid)) {
+		session_notice(session, SESSION_WARNING, "process %d is not traced: %s",
+			       (int)held->pid, err->text);
+		session_gap(session, held->pid, held->since_ns, now_ns(), "child");
+	}
+	error_free(err);
 }
 
 /* Removes a process from the table that has ended, and whose pid another one has now. */
@@ -248,8 +291,12 @@ static struct error *meet_host(struct session *session, const struct pursuit_hel
 	struct traced *traced;
 	struct met *met = NULL;
 
+	if (err && err == error_nomem())
+		return err;
+	if (err)
+		tell_unread(session, held, err);
 	if (err || !found.list.len || first->role == GO_BUILD_PROGRAM)
-		return err && err == error_nomem() ? err : (error_free(err), NULL);
+		return NULL;
 	if (!session->library || strcmp(first->module->path, session->library) != 0)
 		try(met_get(session, first, NULL, &met));
 	try(begin(session, held, target, met));
@@ -282,7 +329,7 @@ static struct error *meet(struct session *session, const struct pursuit_held *he
 	if (err && err == error_nomem())
 		return err;
 	if (err) {
-		error_free(err); /* it was killed */
+		tell_unread(session, held, err);
 		return NULL;
 	}
 	return held->moment == PURSUIT_EXEC ? meet_program(session, held, &target)

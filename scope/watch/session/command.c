@@ -63,7 +63,7 @@ struct error *command_follow(struct session *session)
 					  .stay = session->all != NULL,
 					  .rights = kept_rights()};
 	enum pursuit_state state;
-	struct pursuit_held held;
+	struct pursuit_held held = {0};
 	struct target *target;
 	pid_t pid;
 
@@ -98,7 +98,7 @@ struct error *command_follow(struct session *session)
 	}
 	session_notice(
 		session, SESSION_DETAIL,
-		session->wanted.library.inode
+		held.moment == PURSUIT_THREAD
 			? "%s (process %d) is the first program of %s that loads a Go library"
 			: "%s (process %d) is the first Go program of %s",
 		target->exe_path, (int)pid, session->spawn.path);

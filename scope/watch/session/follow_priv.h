@@ -55,9 +55,8 @@ struct error *all_open(struct session *session);
 void all_free(struct all *all); /* NULL is legal */
 /* Notes whether the probes of a file stand in all of its processes. Does nothing without --follow=all. */
 void all_stands(struct session *session, const struct file_version *version, bool stands);
-/* Decide about a process that has executed a program, or made a thread: see judge_process(). */
-enum pursuit_verdict all_judge_program(struct session *session, pid_t pid);
-enum pursuit_verdict all_judge_thread(struct session *session, pid_t pid);
+/* Decides about a process with --follow=all: see judge_process(). */
+enum pursuit_verdict all_judge(struct session *session, pid_t pid, enum pursuit_moment moment);
 /* Places the probes in the processes that wait, and lets them run. */
 struct error *all_meet(struct session *session);
 /* Reports the gaps of programs that have waited too long for their probes, and that all_meet() has not

@@ -265,6 +265,22 @@ enum pursuit_verdict judge_program(struct session *session, pid_t pid, bool *ret
 	return PURSUIT_ON;
 }
 
+/* Notes that nobody knows what a process has loaded, once. It is a gap until the end of the run. */
+static void note_unread(struct session *session, pid_t pid, const struct error *err)
+{
+	struct left left = {.pid = pid, .from_ns = now_ns(), .why = "child"};
+
+	vec_each(known, &session->left)
+		if (known->pid == pid)
+			return;
+	session_notice(session, SESSION_WARNING,
+		       "what process %d has loaded is not known: %s: if it is a Go library, its "
+		       "removals are not seen",
+		       (int)pid, err->text);
+	if (session->left.len < LEFT_MAX)
+		vec_push(&session->left, left);
+}
+
 /* Decides about a process that has made a thread. A Go library in it has not run yet: the thread is that of
  * its runtime. */
 static enum pursuit_verdict judge_libraries(struct session *session, pid_t pid)
@@ -275,6 +291,8 @@ static enum pursuit_verdict judge_libraries(struct session *session, pid_t pid)
 
 	if (!err)
 		err = session_modules_list(session->modules, target, &found);
+	if (err && process_executes(pid))
+		note_unread(session, pid, err);
 	error_free(err);
 	if (err || !found.list.len || found.list.data[0].role == GO_BUILD_PROGRAM)
 		return PURSUIT_ON;
@@ -305,8 +323,9 @@ enum pursuit_verdict judge_process(void *ctx, pid_t pid, enum pursuit_moment mom
 	bool always;
 
 	if (session->all)
-		return moment == PURSUIT_EXEC ? all_judge_program(session, pid)
-					      : all_judge_thread(session, pid);
+		return all_judge(session, pid, moment);
+	if (moment == PURSUIT_FORK)
+		return PURSUIT_ON;
 	if (moment == PURSUIT_EXEC)
 		return judge_program(session, pid, &always);
 	return session->wanted.found ? judge_same_library(session, pid)

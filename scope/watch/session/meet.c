@@ -299,13 +299,18 @@ static struct error *look(struct session *session, struct traced *traced, uint64
 		traced->seen_ns = traced->looked_ns;
 		traced->unseen_ns = 0;
 	}
+	/* A new library of a host is held, and none of it is missed unless it could not be looked at. */
+	if (is_held_at_loads(session, traced))
+		from_ns = traced->blind_ns;
+	if (!err)
+		traced->blind_ns = 0;
+	else if (!traced->blind_ns && !is_ending(traced))
+		traced->blind_ns = traced->looked_ns;
 	error_free(err); /* the process is gone, or between two programs */
 	try(tell_modules(session, traced, &found));
 	/* Stacks may go through several files. */
 	if (found.list.len > 1 || (found.list.len && found.list.data->role != GO_BUILD_PROGRAM))
 		session_modules_note(session->modules, traced->target->pid, &found);
-	if (is_held_at_loads(session, traced))
-		from_ns = 0;
 	vec_each(at, &found.list)
 		try(take_module(session, traced, at, from_ns));
 	return NULL;
@@ -443,11 +448,11 @@ struct error *place_modules_again(struct session *session, struct traced *traced
 /* Reports the time from which nobody knows what a process had loaded, because it ended before it was looked at. */
 static void settle_unseen(struct session *session, struct traced *traced, uint64_t to_ns)
 {
-	uint64_t from_ns = traced->unseen_ns;
+	uint64_t from_ns = traced->unseen_ns ? traced->unseen_ns : traced->blind_ns;
 
 	if (!from_ns)
 		return;
-	traced->unseen_ns = 0;
+	traced->unseen_ns = traced->blind_ns = 0;
 	session_gap(session, traced->target->pid, from_ns, to_ns > from_ns ? to_ns : from_ns,
 		    "module");
 	session_notice(session, SESSION_WARNING,

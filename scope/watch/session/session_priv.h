@@ -98,7 +98,9 @@ struct traced {
 	uint64_t look_after_ns; /* the next look is this long after it */
 	uint64_t seen_ns;	/* when its mappings were last read; 0: never */
 	uint64_t unseen_ns;	/* since when it may have a module that nobody has seen; 0: no */
-	uint64_t loads_ns;	/* since when `loads` counts the reports of its dynamic linker */
+	uint64_t
+		blind_ns; /* since when its mappings cannot be read, although it runs; 0: they can */
+	uint64_t loads_ns; /* since when `loads` counts the reports of its dynamic linker */
 	uint32_t loads;
 	uint64_t executed_ns; /* chosen.c: an exec that no begin has followed yet; 0: none */
 	bool awaited; /* with executed_ns: it is the first exec, before which it was not traced */

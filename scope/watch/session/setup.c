@@ -49,10 +49,12 @@ static struct error *open_tables(struct session *session)
 	if (session->wrapped)
 		try(command_follow(session));
 	err = gopcln_open(session->image, &session->tab);
-	if (!err || !(session->options.chosen_n || session->wanted.library.inode))
+	if (!err || !(session->options.chosen_n || session->all || session->wanted.library.inode))
 		return err;
 	try(session_find_library(session, err, &fd));
 	image_close(take_ptr(session->image));
+	if (!session->exe_shared)
+		close(session->exe);
 	session->exe = fd;
 	session->exe_shared = false;
 	try(session_read_file(session, session->library));
