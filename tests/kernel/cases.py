@@ -7,6 +7,7 @@ import case
 import compare
 import moving
 import run as matrix
+import sample
 from machine import text
 from run import Failed
 
@@ -256,6 +257,55 @@ def loads(v):
     return Case(f"{v}-loads", "\n".join(script(i, o) for i, o in enumerate(options)), judge)
 
 
+def growths(steps):
+    """Returns what the steps of a map say of each of its growths: (length, buckets or tables before and after, elements that were moved)."""
+    if "buckets" not in steps[0]:
+        return [(s["len"], s["directory_before"], s["directory"], sum(t["used"] for t in s["after"])) for s in steps]
+    moved, buckets = {}, {}
+    for s in steps:
+        if s["step"] == "evacuate":
+            old = s["old_buckets"]
+            moved[old] = moved.get(old, 0) + s["moved"]
+            buckets.setdefault(old, []).append(s["bucket"])
+    grown = [s for s in steps if s["step"] == "grow"]
+    once = all(sorted(buckets[old]) == list(range(old)) for old in buckets)
+    return [(s["len"], s["buckets_before"], s["buckets"], moved.get(s["buckets_before"]) if once else None) for s in grown]
+
+
+def watch(v):
+    """maps --watch: a map that is empty gets 1,000 elements."""
+    # A classic map with more than one bucket grows when it has more than 6.5 elements for each; a table of a Swiss map when seven eighths of it
+    # are full (Go, runtime/map.go and internal/runtime/maps/table.go). A table of 1,024 slots is split.
+    swiss = sample.is_swiss(v)
+    want = [(n, int(n > 8), 1 + (n == 896), n) for n in (8, 14, 28, 56, 112, 224, 448, 896)]
+    if not swiss:
+        want = [(8, 1, 2, 8)] + [(13 << n, 2 << n, 4 << n, 13 << n) for n in range(7)]
+
+    def judge(folder):
+        records = [json.loads(line) for line in text(folder, "watch").splitlines()]
+        if not records:
+            raise Failed(text(folder, "watch.err").strip()[-500:] or "no record")
+        steps = [r for r in records if r["event"] == "step"]
+        diffs = differ("exit code", code(folder, "watch.code"), 0) + differ("unread", [s for s in steps if "unread" in s], [])
+        diffs += differ("the end", records[-1], {"event": "end", "steps": len(steps), "lost": 0})
+        return diffs + differ("growths", growths(steps), want), f"{len(steps)} steps, {len(want)} growths"
+
+    script = f"""begin /t/{v}/steps
+attach report --misses -p $program
+tell '5\\n'
+wait_for 'done 5' out
+detach TERM report
+map=$(grep -o -m 1 '"map":"0x[0-9a-f]*"' report | cut -d'"' -f4)
+(watcher --format json -p $program --watch $map >watch 2>watch.err) &
+tracer=$!
+wait_for '"watch"' watch
+tell '1000\\n'
+wait_for 'done 1000' out
+detach TERM watch
+end"""
+    return Case(f"{v}-watch", script, judge)
+
+
 def lost(v):
     """A ring that is too small, and nobody who empties it."""
 
@@ -380,6 +430,7 @@ def cases_of(kernel, versions):
         yield binary(v)
         yield group(v)
         yield user(v)
+        yield watch(v)
         yield from filters(v)
         yield detached(v, "TERM")
         if kernel >= MULTI:

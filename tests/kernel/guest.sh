@@ -9,6 +9,7 @@ SHIM=
 # --- helpers of the cases ----------------------------------------------------------------------------------------------------------
 
 tracer() { LD_PRELOAD=$SHIM LIBBPF_MESSAGES=messages exec tophash trace "$@" </dev/null 3>&-; }
+watcher() { LD_PRELOAD=$SHIM LIBBPF_MESSAGES=messages exec tophash maps "$@" </dev/null 3>&-; }
 
 # start OPTION... -- COMMAND...: traces the command to its end
 start() {
