@@ -198,14 +198,44 @@ func hashed() {
 	}
 	tell("shorts", shorts)
 	tell("words", words)
-	changed := map[string]int{}
-	for i := 0; i < 5000; i++ {
-		changed[fmt.Sprint(i)] = i
+	tell("changed", changedOne())
+	changedAll()
+}
+
+// changedOne returns a map with a key whose bytes were changed, so that a lookup does not find it. By chance, one may.
+func changedOne() map[string]int {
+	for {
+		changed := map[string]int{}
+		for i := 0; i < 5000; i++ {
+			changed[fmt.Sprint(i)] = i
+		}
+		key := []byte("its bytes")
+		changed[*(*string)(unsafe.Pointer(&key))] = -1
+		key[0] = 'I'
+		if _, found := changed["Its bytes"]; !found {
+			return changed
+		}
 	}
-	key := []byte("its bytes")
-	changed[*(*string)(unsafe.Pointer(&key))] = -1
-	key[0] = 'I'
-	tell("changed", changed)
+}
+
+// changedAll changes the bytes of all keys of a map, and tells how many of them a lookup finds even so.
+func changedAll() {
+	all := map[string]int{}
+	texts := make([][]byte, 20000)
+	for i := range texts {
+		texts[i] = []byte(fmt.Sprint("its", i))
+		all[*(*string)(unsafe.Pointer(&texts[i]))] = i
+	}
+	found := 0
+	for i, text := range texts {
+		text[0] = 'I'
+		if n, ok := all[string(text)]; ok && n == i {
+			found++
+		}
+	}
+	maps = append(maps, all)
+	line, _ := json.Marshal(map[string]interface{}{"name": "all changed", "addr": fmt.Sprintf("0x%x", reflect.ValueOf(all).Pointer()), "len": len(all), "found": found})
+	out.Write(append(line, '\n'))
 }
 
 func elements() {

@@ -367,12 +367,13 @@ static uint64_t seed(const uint64_t words[6])
 
 /* A lookup goes to one bucket, and through its chain. While the map grows it is the old one until that has moved. */
 static bool probes(const struct gomap_reader *reader, const uint64_t words[6],
-		   const struct map_part *part, uint64_t hash, uint64_t *ret)
+		   const struct map_part *part, uint64_t part_size, uint64_t hash, uint64_t *ret)
 {
 	struct header header;
 	uint64_t n;
 
 	(void)reader;
+	(void)part_size;
 	memcpy(&header, words, sizeof(header));
 	n = part->array ? old_buckets(&header) : header.b <= B_MAX ? 1ull << header.b : 0;
 	*ret = part->depth + 1ull;

@@ -104,7 +104,8 @@ struct gomap_ops {
 	/* As gomap_view_tag() and gomap_view_probes(). */
 	uint8_t (*tag)(uint64_t hash);
 	bool (*probes)(const struct gomap_reader *reader, const uint64_t words[6],
-		       const struct map_part *part, uint64_t hash, uint64_t *ret);
+		       const struct map_part *part, uint64_t part_size, uint64_t hash,
+		       uint64_t *ret);
 	uint64_t (*seed)(const uint64_t words[6]);
 	/* Tells whether a header says that the map is being written to. */
 	bool (*is_written)(const uint64_t words[6]);

@@ -329,10 +329,25 @@ static uint64_t seed(const uint64_t words[6])
 	return words[1];
 }
 
+/* Tells whether a lookup goes on behind a group: no slot of it is empty. What was kept of the group may be older than the entry
+ * that the lookup is for; as long as that entry is there, the group stays without an empty slot (table.go: Delete,
+ * pruneTombstones). */
+static bool is_passed(const struct gomap_reader *reader, uint64_t group)
+{
+	const struct memory *memory = &heap_options_of(reader->heap)->memory;
+	uint8_t control[SLOTS];
+
+	if (heap_read(reader->heap, group, control, sizeof(control)) &&
+	    !memchr(control, EMPTY, sizeof(control)))
+		return true;
+	return gomap_step(reader) && memory_read(memory, group, control, sizeof(control)) &&
+	       !memchr(control, EMPTY, sizeof(control));
+}
+
 /* The first bits of a hash choose the entry of the directory, the bits after the tag the first group. The search goes on in
- * steps of 1, 2, 3, ... groups, and comes to each group of the table (table.go: probeSeq). */
+ * steps of 1, 2, 3, ... groups, until a group has an empty slot (table.go: probeSeq, getWithoutKey). */
 static bool probes(const struct gomap_reader *reader, const uint64_t words[6],
-		   const struct map_part *part, uint64_t hash, uint64_t *ret)
+		   const struct map_part *part, uint64_t part_size, uint64_t hash, uint64_t *ret)
 {
 	uint64_t depth = words[4] & 0xff, at, home, table;
 	struct table_record record;
@@ -348,8 +363,11 @@ static bool probes(const struct gomap_reader *reader, const uint64_t words[6],
 	    !table_is_sane(&record, words[4] & 0xff))
 		return false;
 	at = hash >> 7 & record.mask;
-	for (; at != part->index && *ret <= record.mask; ++*ret)
+	for (; at != part->index && *ret <= record.mask; ++*ret) {
+		if (!is_passed(reader, record.groups + at * part_size))
+			return false;
 		at = (at + *ret) & record.mask;
+	}
 	return at == part->index;
 }
 

@@ -325,5 +325,5 @@ uint8_t gomap_view_tag(const struct gomap_view *view, uint64_t hash)
 bool gomap_view_probes(const struct gomap_view *view, const struct map_part *part, uint64_t hash,
 		       uint64_t *ret)
 {
-	return view->ops->probes(&view->reader, view->map.words, part, hash, ret);
+	return view->ops->probes(&view->reader, view->map.words, part, view->part_size, hash, ret);
 }
