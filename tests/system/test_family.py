@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness import check, go_build, Program, refused, same, shim, target, test, tmp, tophash, Tracer
 from test_all import programs, untraceable
+from test_files import in_mount_namespace, overlay
 from test_hosts import compiled, library
 from test_wrapper import wait_until
 
@@ -255,6 +256,28 @@ def a_host_without_its_first_thread():
     p.end()
     r = t.end()
     same((r.code, len(r.events), [e["pid"] for e in r.exits]), (0, 60, [p.pid]), r.err)
+
+
+@test
+def a_host_without_its_first_thread_on_an_overlay():
+    """No lease can be had there, so -b must place probes in each process alone. The process is a gap as long as it runs, and told about."""
+    def inner():
+        so = overlay()[2] / "hosted.so"
+        shutil.copy(library(), so)
+        host = compiled("serves", THREAD, "-lpthread", "-ldl")
+        first, second = Program(host, so), Program(host, so)
+        same([p.line() for p in (first, second)], ["ready"] * 2, "the hosts")
+        t = Tracer("-b", so)
+        t.wait_for_message(f"process {first.pid}: what it removes is not seen: its first thread has ended")
+        same([p.ask("work") for p in (first, second)], ["done"] * 2, "the hosts")
+        first.end()
+        r = t.end()
+        second.end()
+        check("waiting" not in r.err, f"it waits for a process that runs: {r.err}")
+        gaps = sorted((g["pid"], g["why"]) for g in r.of("gap"))
+        same((r.code, len(r.events), gaps), (5, 0, sorted((p.pid, "module") for p in (first, second))), r.err)
+
+    in_mount_namespace(inner)
 
 
 @test

@@ -9,6 +9,7 @@
 #define LOOK_NS	    100000000ull  /* between two looks for new processes */
 #define LOOK_ALL_NS 1000000000ull /* the same if all mappings of all processes must be read */
 enum { STOPPED_SHOWN = 8 };	  /* stopped processes that are told about one by one */
+enum { UNPROBED_SHOWN = 8 };	  /* the same of those that can have no probes of their own */
 #define OTHERS_MAX 4096		  /* processes of other files that are remembered */
 
 /* Tells whether a probe of this run stands in a process: the byte in its memory is not the one in the
@@ -98,6 +99,54 @@ void notice_stopped(struct session *session, struct target *target)
 			       (int)target->pid, (int)target->pid);
 }
 
+/* ---- processes that can have no probes of their own ---- */
+
+/* Keeps that what a process does is not seen. It is a gap, which ends with it. */
+static struct error *note_unprobed(struct session *session, pid_t pid)
+{
+	struct watched_file *file = &session->file;
+	struct unprobed unprobed = {.pid = pid, .seen = true};
+
+	vec_each(known, &file->unprobed) {
+		if (known->pid != pid)
+			continue;
+		known->seen = true;
+		return NULL;
+	}
+	unprobed.from_ns = file->looked_ns ? file->looked_ns : now_ns();
+	if (++file->unprobed_told <= UNPROBED_SHOWN)
+		session_notice(session, SESSION_WARNING,
+			       "process %d: what it removes is not seen: its first thread has "
+			       "ended, and the kernel places no probes in such a process alone",
+			       (int)pid);
+	else if (file->unprobed_told == UNPROBED_SHOWN + 1)
+		session_notice(session, SESSION_WARNING,
+			       "the first threads of more processes have ended; each is a gap");
+	return vec_push(&file->unprobed, unprobed) ? NULL : error_nomem();
+}
+
+/* Reports the gaps of those that were not in the last look, or of all. */
+static void settle_unprobed(struct session *session, bool all)
+{
+	struct watched_file *file = &session->file;
+	size_t kept = 0;
+
+	vec_each(at, &file->unprobed) {
+		if (at->seen && !all)
+			file->unprobed.data[kept++] = *at;
+		else
+			session_gap(session, at->pid, at->from_ns, now_ns(), "module");
+	}
+	file->unprobed.len = kept;
+}
+
+void settle_running(struct session *session)
+{
+	settle_unprobed(session, true);
+}
+
+/* ---- a look ---- */
+
 /* Adds a process that runs the file. */
 static struct error *take_process(struct session *session, pid_t pid, enum match match)
 {
@@ -109,6 +158,8 @@ static struct error *take_process(struct session *session, pid_t pid, enum match
 		traced->seen = true;
 		return NULL;
 	}
+	if (file->hold == ENGINE_UNHELD && process_thread(pid) != pid)
+		return note_unprobed(session, pid);
 	if (file->hold == ENGINE_UNHELD)
 		try(probe_process(session, pid, match, &probed));
 	else if (match == MATCH_MAYBE)
@@ -150,11 +201,14 @@ struct error *session_find_running(struct session *session)
 {
 	vec_each(traced, &session->processes)
 		traced->seen = false;
+	vec_each(at, &session->file.unprobed)
+		at->seen = false;
 	if (session->placements.build == GO_BUILD_PROGRAM)
 		try(process_each(on_process, session));
 	else
 		try(process_scan_mapped(session->file.version.ino, on_mapped, session));
 	session->file.looked_ns = now_ns();
+	settle_unprobed(session, false);
 	return take_ptr(session->failed);
 }
 

@@ -572,6 +572,7 @@ void session_finish(struct session *session, struct error *err, struct session_t
 	judge_settle(session);
 	settle_group(session);
 	settle_file(session);
+	settle_running(session);
 	if (session->options.binary)
 		settle_programs(session);
 	vec_each(traced, &session->processes)

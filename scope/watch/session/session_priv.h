@@ -133,6 +133,13 @@ struct left {
 	const char *why;
 };
 
+/* A process that can have no probes of its own. */
+struct unprobed {
+	pid_t pid;
+	uint64_t from_ns;
+	bool seen; /* in the last look */
+};
+
 /* The traced file, which may change. */
 struct watched_file {
 	struct file_version version; /* when it was read */
@@ -146,8 +153,10 @@ struct watched_file {
 	dev_t path_dev;		     /* the file that has the path */
 	ino_t path_ino;
 	bool path_gone, path_told, changed_told;
-	uint64_t looked_ns; /* of the last look for processes */
-	VEC(pid_t) others;  /* processes of files that only look like it */
+	uint64_t looked_ns;	       /* of the last look for processes */
+	VEC(pid_t) others;	       /* processes of files that only look like it */
+	VEC(struct unprobed) unprobed; /* running.c */
+	unsigned unprobed_told;	       /* messages about them */
 };
 
 struct session {
@@ -393,6 +402,8 @@ void settle_file(struct session *session);
 
 /* Adds the processes that run the file now. Without a lease on the file, each gets probes. */
 struct error *session_find_running(struct session *session);
+/* Reports the gaps of processes that could have no probes, at the end of the run. */
+void settle_running(struct session *session);
 /* Does so again and again, for a file without a lease. */
 struct error *session_look_for_processes(struct session *session);
 /* Removes the probes that a process has for itself. */

@@ -173,6 +173,7 @@ void session_close(struct session *session)
 	if (session->file.copy >= 0)
 		close(session->file.copy);
 	vec_fini(&session->file.others);
+	vec_fini(&session->file.unprobed);
 	free(session);
 }
 
@@ -362,7 +363,7 @@ struct error *session_attach(struct session *session)
 static struct error *find_running(struct session *session)
 {
 	try(session_find_running(session));
-	if (!session->processes.len)
+	if (!session->processes.len && !session->file.unprobed.len)
 		session_notice(session, SESSION_INFO, "waiting for a process of %s to start",
 			       image_name(session->image));
 	return NULL;
