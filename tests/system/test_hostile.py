@@ -1,5 +1,6 @@
 """Tests of bad input: damaged files and processes, some made to be slow or to break the reader."""
 
+import json
 import random
 import resource
 import shutil
@@ -10,7 +11,7 @@ import time
 from pathlib import Path
 
 from harness import (
-    bpf_ids, check, Failed, go_build, LONG, nothing_left, options, refused, Run, same, Skip, spawn, target, test, tmp, tophash)
+    bpf_ids, check, Failed, go_build, HERE, LONG, nothing_left, options, Program, refused, Run, same, Skip, spawn, target, test, tmp, tophash)
 
 
 def quick(path, timeout=2, memory=1 << 30):
@@ -268,3 +269,28 @@ def big_noise():
         same(r.code, 3, f"{name}: exit code")
         check(took < 3 or options.sanitized, f"{name}: refused after {took:.1f} s")
     path.unlink()
+
+
+@test
+def types_that_are_never_served():
+    """The types of a map and of a key are on pages of a userfaultfd that nobody serves. All other events are shown, and what is not known is told."""
+    p = Program(go_build(HERE / "unserved_types.go", "unserved_types"))
+    line = p.line()
+    if line != "ready":
+        p.end()
+        raise Skip(line)
+    trace = spawn([options.tophash, "trace", "-p", p.pid, "--format", "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    same(json.loads(trace.stdout.readline())["event"], "start", "the first record")
+    same((p.ask(""), p.ask("500")), ("unserved", "done"), "the program")
+    trace.send_signal(signal.SIGINT)
+    out, err = trace.communicate(timeout=LONG)
+    same((trace.returncode, err.count("does not serve its memory at 0x")), (0, 1), f"notices: {err}")
+    events = [json.loads(x) for x in out.splitlines()]
+    deletes = [x for x in events if x["event"] == "delete"]
+    same([x["key"] for x in deletes if x["map_type"] == "map[string]int"], [str(i) for i in range(500)], "keys of the other map")
+    rest = [x for x in deletes if x["map_type"] != "map[string]int"]
+    same([(x["map_type"], x["key_error"]) for x in rest],
+         [("map[interface {}]int", "the interface's type could not be read"), ("", "the key's type could not be read")], "what is not known")
+    end = [x for x in events if x["event"] == "end"][0]
+    same((end["hits"], end["delivered"], end["removed"]), (502, 502, 502), f"{end}")
+    p.end()

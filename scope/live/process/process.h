@@ -10,6 +10,7 @@
  *   user.c       finds the user that a command runs as
  *   pursuit.c    follows a command until a wanted program begins
  *   stop.c       holds a process while it is read
+ *   timely.c     memory that is read in time, or not at all
  *   core.c       target_ops of a core file
  *   core_read.c  parses a core file
  *   core_files.c opens the files whose contents a core leaves out
@@ -224,8 +225,43 @@ enum { PROCESS_AUXILIARY_WORDS = 128 }; /* that are read; the kernel's AT_VECTOR
  * have the addresses of the stack, the vDSO and the program, which each exec chooses at random. */
 uint64_t process_image_of(const uint64_t auxiliary[], size_t n);
 
-/* Returns the memory of a process that was not opened, such as one that an event names. */
+/* Returns the memory of a process that was not opened, such as one that an event names. A read may never end: see
+ * timely_memory(). */
 struct memory process_memory(pid_t pid);
+
+/* ---- memory that is read in time, or not at all ----
+ *
+ * A process may own memory that is served by itself, with userfaultfd(2) or by a file system of its own (FUSE). Who reads it
+ * waits for that, and only SIGKILL ends the wait. A thread that has other work reads processes by timely_memory().
+ *
+ * A process may be waited for as long as the options tell, and for 1 % of the time since it was read first. All processes
+ * together may be waited for four times as long, and for 4 % of the time; when that is over, a read has 40 ms. While a read of a
+ * process is not answered, the process is not read. */
+
+struct timely;
+
+struct timely_options {
+	struct memory (*memory)(pid_t pid); /* process_memory */
+	uint64_t patience_ns;
+	/* Receives the first address of a process that was not read in time, once for each process. It is called within
+	 * the read. NULL: nobody is told. */
+	void (*late)(void *ctx, pid_t pid, uint64_t addr);
+	void *ctx;
+};
+
+/* Errors: no memory. */
+struct error *timely_new(const struct timely_options *options, struct timely **ret);
+/* Returns the memory of a process. A read that takes too long reads nothing. A read costs some 20 us more than one by
+ * process_memory(). It is valid until the next call of this function for another process, or timely_forget(). Nothing can be
+ * read if memory is out. */
+struct memory timely_memory(struct timely *timely, pid_t pid);
+/* Forgets a process that has ended. */
+void timely_forget(struct timely *timely, pid_t pid);
+/* Ends the thread that waits for the next read. Call it when this thread has given up rights: the next read has a new one,
+ * which has those of this thread. */
+void timely_rest(struct timely *timely);
+/* Frees everything. Threads whose reads are not answered are left to the end of this process. NULL is legal. */
+void timely_free(struct timely *timely);
 
 /* Calls found(ctx, pid) for each process, in the order of /proc. `found` returns false to stop.
  * Errors: /proc cannot be read. */

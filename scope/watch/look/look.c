@@ -264,9 +264,9 @@ static void begin_next(struct look *look, uint64_t time_ns)
 	}
 }
 
-static bool read_cycles(struct looked *looked)
+static bool read_cycles(const struct look *look, struct looked *looked)
 {
-	struct memory memory = process_memory(looked->pid);
+	struct memory memory = timely_memory(look->options.timely, looked->pid);
 	uint64_t time_ns = now_ns();
 
 	if (!looked->result || !heap_cycles_at(&memory, looked->result->cycles_at, &looked->cycles))
@@ -289,7 +289,7 @@ struct error *look_turn(struct look *look)
 	}
 	vec_each(looked, &look->processes)
 		if ((*looked)->active)
-			read_cycles(*looked);
+			read_cycles(look, *looked);
 	begin_next(look, now_ns());
 	return NULL;
 }
@@ -298,23 +298,24 @@ struct error *look_turn(struct look *look)
 
 /* Tells whether no cycle of the collector has ended from the time when the map was last known to have its seed, to that of
  * the event. */
-static bool is_same_cycle(struct looked *looked, const struct look_seen *seen,
-			  const struct look_map *map)
+static bool is_same_cycle(const struct look *look, struct looked *looked,
+			  const struct look_seen *seen, const struct look_map *map)
 {
 	if (map->time_ns < looked->result->time_ns)
 		return false;
-	if (looked->cycles_from_ns < map->time_ns && !read_cycles(looked))
+	if (looked->cycles_from_ns < map->time_ns && !read_cycles(look, looked))
 		return false;
 	return looked->cycles == seen->cycles;
 }
 
 /* Tells whether the map of an event is the one that was seen. */
-static bool is_seen(struct looked *looked, struct look_seen *seen, const struct look_map *map)
+static bool is_seen(const struct look *look, struct looked *looked, struct look_seen *seen,
+		    const struct look_map *map)
 {
 	if (!seen->sure)
 		return false;
 	if (seen->seed != map->seed || looked->result->clones) {
-		if (map->on_stack || seen->by_stack || !is_same_cycle(looked, seen, map))
+		if (map->on_stack || seen->by_stack || !is_same_cycle(look, looked, seen, map))
 			return false;
 		seen->seed = map->seed;
 	}
@@ -356,7 +357,7 @@ bool look_find(struct look *look, const struct look_map *map, struct look_found 
 	looked->used_ns = map->time_ns;
 	at = looked->result ? table_find(&looked->result->at, map->addr) : NULL;
 	seen = at ? &looked->result->maps.data[*at] : NULL;
-	if (!seen || !is_seen(looked, seen, map)) {
+	if (!seen || !is_seen(look, looked, seen, map)) {
 		/* A map on a stack is mostly in no list: a small one is not there as a whole. */
 		looked->wanted |= !map->on_stack;
 		return false;

@@ -24,9 +24,12 @@
 
 #include <sys/types.h>
 
+struct timely; /* live/process/process.h */
+
 struct look_options {
-	bool holders;	   /* find what holds the maps, too */
-	uint64_t every_ns; /* a process with events is looked at again after this time */
+	bool holders;	       /* find what holds the maps, too */
+	struct timely *timely; /* for reads in the thread of the session; borrowed */
+	uint64_t every_ns;     /* a process with events is looked at again after this time */
 	/* Receives what has gone wrong, one line. It is called by look_turn(). */
 	void (*failed)(void *ctx, pid_t pid, const char *why);
 	void *ctx;

@@ -80,6 +80,8 @@ struct error *session_confine(struct session *session)
 	uint64_t keep = kept_rights() | engine_capabilities(session->engine); /* placing again */
 	struct error *err;
 
+	timely_rest(
+		session->timely); /* its thread has the rights of this one when it was started */
 	try(confine_capabilities(keep));
 	err = confine_without_calls(refused, ARRAY_SIZE(refused));
 	if (err) /* a kernel without such filters; the capabilities are gone all the same */

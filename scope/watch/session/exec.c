@@ -98,7 +98,7 @@ static bool count_starts(struct session *session, struct target *target)
 
 void read_gc_phase(struct session *session, const struct traced *traced)
 {
-	struct memory memory = target_memory(traced->target);
+	struct memory memory = timely_memory(session->timely, traced->target->pid);
 	uint64_t bias;
 	uint32_t phase;
 

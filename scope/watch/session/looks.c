@@ -13,6 +13,7 @@ struct error *looks_begin(struct session *session)
 {
 	struct look_options options = {
 		.holders = session->options.look == SESSION_LOOK_HOLDERS,
+		.timely = session->timely,
 		.every_ns = session->options.look_every_ns,
 		.failed = on_failed,
 		.ctx = session,

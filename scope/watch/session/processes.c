@@ -359,6 +359,7 @@ void emit_exit(struct session *session, struct traced *traced)
 	settle_late(session, traced, true);
 	session_leave_process(session, traced);
 	session_forget(session, traced->target->pid);
+	timely_forget(session->timely, traced->target->pid);
 	session->last_pid = 0; /* the kernel may give the pid to another process */
 	nothing = session->group && !traced->started && !traced->program;
 	if (!traced->started) /* it ended before it could be read, and removed nothing */

@@ -18,7 +18,7 @@ static bool has_probe(struct session *session, pid_t pid)
 {
 	cleanup(mappings_fini) struct mappings mappings = {0};
 	const struct spot *spot = &session->placements.list.data[0];
-	struct memory memory = process_memory(pid);
+	struct memory memory = timely_memory(session->timely, pid);
 	const uint8_t *want = image_at(session->image, spot->addr, 1);
 	uint64_t offset;
 	uint8_t byte;

@@ -223,6 +223,8 @@ struct session {
 	uint64_t forgotten;	     /* processes that were removed from the table */
 	const char *last_container, *last_pod; /* of that process */
 
+	struct timely *timely; /* the memory of processes, for the main thread */
+
 	/* looks.c */
 	struct look *look;	     /* NULL: maps are not looked up */
 	struct event_look look_told; /* of the last event */

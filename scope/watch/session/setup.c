@@ -113,6 +113,26 @@ static struct error *open_module(struct session *session)
 	return NULL;
 }
 
+/* Tells that what a process does not serve is not known. */
+static void on_late(void *ctx, pid_t pid, uint64_t addr)
+{
+	session_notice(
+		ctx, SESSION_WARNING,
+		"process %d does not serve its memory at 0x%llx in time (userfaultfd, FUSE): what stands "
+		"there is shown as unknown",
+		(int)pid, (unsigned long long)addr);
+}
+
+static struct error *open_timely(struct session *session)
+{
+	struct timely_options options = {.memory = process_memory,
+					 .patience_ns = 1000000000,
+					 .late = on_late,
+					 .ctx = session};
+
+	return timely_new(&options, &session->timely);
+}
+
 struct error *session_open(const struct session_options *options, struct session **ret)
 {
 	cleanup(session_close) struct session *session = calloc(1, sizeof(*session));
@@ -127,6 +147,7 @@ struct error *session_open(const struct session_options *options, struct session
 	session->modules = session_modules_new();
 	if (!session->modules)
 		return error_nomem();
+	try(open_timely(session));
 	try(loop_new(&session->loop));
 	try(process_check_proc());
 	try(open_target(session));
@@ -155,6 +176,7 @@ void session_close(struct session *session)
 	group_free(session->group);
 	all_free(session->all);
 	resolver_close(session->resolver);
+	timely_free(session->timely);
 	session_modules_free(session->modules);
 	free(session->library);
 	placements_fini(&session->placements);
@@ -201,8 +223,7 @@ const struct placements *session_placements(const struct session *session)
 
 static struct memory memory_of(void *ctx, pid_t pid)
 {
-	(void)ctx;
-	return process_memory(pid);
+	return timely_memory(((struct session *)ctx)->timely, pid);
 }
 
 static struct error *open_resolver(struct session *session)
@@ -212,6 +233,7 @@ static struct error *open_resolver(struct session *session)
 		.stack_max = session->options.stack_max,
 		.seeds = session->options.look != SESSION_LOOK_NONE,
 		.memory = memory_of,
+		.memory_ctx = session,
 		.find_module = session_modules_find,
 	};
 
