@@ -211,14 +211,16 @@ static uint64_t resume_held(struct pursuit *pursuit)
 	pthread_mutex_lock(&pursuit->mutex);
 	vec_each(held, &pursuit->held) {
 		uint64_t due_ns = held->of.since_ns + HOLD_NS;
+		bool waits = pursuit->options.stay && !held->of.late;
+		bool due = waits && time_ns >= due_ns;
 
-		if (held->go || (pursuit->options.stay && !held->of.late && time_ns >= due_ns)) {
+		/* One that is late runs already, and a stop that it is in now has its own reason. */
+		if (due || (held->go && !held->of.late))
 			resume(held->tid, 0);
-			held->of.late = !held->told;
-			if (held->told)
-				continue;
-		}
-		if (!held->of.late && pursuit->options.stay && (!next_ns || due_ns < next_ns))
+		held->of.late |= due;
+		if (held->go)
+			continue;
+		if (waits && !due && (!next_ns || due_ns < next_ns))
 			next_ns = due_ns;
 		pursuit->held.data[kept++] = *held;
 	}
@@ -466,17 +468,18 @@ bool pursuit_next(struct pursuit *pursuit, struct pursuit_held *ret)
 
 bool pursuit_resume(struct pursuit *pursuit, pid_t pid)
 {
-	bool found = false;
+	bool found = false, late = false;
 
 	pthread_mutex_lock(&pursuit->mutex);
 	vec_each(held, &pursuit->held) {
 		if (held->of.pid != pid || !held->told)
 			continue;
 		held->go = found = true;
+		late |= held->of.late;
 	}
 	pthread_mutex_unlock(&pursuit->mutex);
 	wake(pursuit);
-	return found;
+	return found && !late;
 }
 
 bool pursuit_end(struct pursuit *pursuit, int *ret_wait_status)
