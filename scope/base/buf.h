@@ -6,14 +6,7 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
-#include "base/base.h"
-
-struct buf {
-	char *data; /* owned; NULL while empty; not NUL-terminated (see buf_cstr) */
-	size_t len;
-	size_t cap;
-	bool bad; /* an append was dropped because memory was out */
-};
+#include "base/buf_type.h"
 
 void buf_fini(struct buf *buf);
 CLEANUP_VALUE(struct buf, buf_fini)

@@ -9,7 +9,7 @@
 #define CMD_ADDR_H
 
 #include "cmd/addr_options.h"
-#include "base/buf.h"
+#include "base/buf_type.h"
 #include "show/report/report.h"
 
 struct addr {

@@ -3,6 +3,7 @@
 #include "cmd/kubectl.h"
 #include "cmd/cmd.h"
 #include "base/text/text.h"
+#include "base/buf.h"
 
 #include <signal.h>
 

@@ -5,6 +5,7 @@
 #include "cmd/tether.h"
 #include "base/clock.h"
 #include "base/text/text.h"
+#include "base/buf.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,6 +2,7 @@
 #include "cmd/kubectl.h"
 #include "cmd/cmd.h"
 #include "base/text/text.h"
+#include "base/buf.h"
 
 #include <signal.h>
 

@@ -2,6 +2,7 @@
  * under the cursor, and reads a candidate a line, and then ":" and a number that says what else the shell
  * may offer. */
 #include "cmd/kubectl.h"
+#include "base/buf.h"
 #include "cmd/cmd.h"
 
 #include <signal.h>

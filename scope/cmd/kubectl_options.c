@@ -1,4 +1,5 @@
 #include "cmd/kubectl_options.h"
+#include "base/buf.h"
 #include "cmd/sites_options.h"
 #include "cmd/trace_options.h"
 

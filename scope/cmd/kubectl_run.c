@@ -4,6 +4,7 @@
 #include "cmd/kubectl.h"
 #include "cmd/cmd.h"
 #include "base/clock.h"
+#include "base/buf.h"
 
 #include <errno.h>
 #include <poll.h>

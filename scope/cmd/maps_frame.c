@@ -2,6 +2,7 @@
  * the frames come one after the other, between the lines. */
 #include "cmd/maps_frame.h"
 #include "base/clock.h"
+#include "base/buf.h"
 
 #include <sys/ioctl.h>
 

@@ -1,5 +1,6 @@
 /* Steps -> lines -> a descriptor, counted at both ends. */
 #include "cmd/maps_lines.h"
+#include "base/buf.h"
 #include "cmd/output.h"
 
 #include <errno.h>

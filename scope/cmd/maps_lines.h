@@ -4,7 +4,7 @@
 #ifndef CMD_MAPS_LINES_H
 #define CMD_MAPS_LINES_H
 
-#include "base/buf.h"
+#include "base/buf_type.h"
 #include "base/vec.h"
 #include "show/report/report.h"
 

@@ -1,5 +1,6 @@
 #include "cmd/maps_put.h"
 #include "base/text/text.h"
+#include "base/buf.h"
 #include "cmd/maps_export.h"
 #include "cmd/output.h"
 

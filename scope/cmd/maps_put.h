@@ -3,7 +3,6 @@
 #ifndef CMD_MAPS_PUT_H
 #define CMD_MAPS_PUT_H
 
-#include "base/buf.h"
 #include "cmd/maps_list.h"
 
 /* Appends what is asked for: a list, a list to be kept, or a file for another program. `fd` is what it will be

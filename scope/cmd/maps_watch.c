@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/confine.h"
 #include "base/loop.h"
+#include "base/buf.h"
 #include "cmd/cmd.h"
 #include "cmd/maps_every.h"
 #include "cmd/maps_frame.h"

@@ -3,6 +3,7 @@
  * bounded. */
 #include "base/clock.h"
 #include "base/text/text.h"
+#include "base/buf.h"
 #include "cmd/cmd.h"
 #include "live/module/module.h"
 

@@ -1,5 +1,6 @@
 #include "kube/kube.h"
 #include "base/clock.h"
+#include "base/buf.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 #include "kube/json.h"
+#include "base/buf.h"
 #include "kube/kube.h"
 
 /* What the pod sees of the node, and only reads. */

@@ -1,4 +1,5 @@
 #include "kube/kube.h"
+#include "base/buf.h"
 
 #define TEXT_MAX 600 /* bytes of kubectl's words in an error */
 

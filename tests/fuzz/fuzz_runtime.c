@@ -1,6 +1,7 @@
 /* What container runtimes answer, and what the child that reads it sends to its parent. Each reader gets the same
  * bytes; what the parsers make of them goes on to the parent's reader. */
 #include "live/runtime/runtime_priv.h"
+#include "base/buf.h"
 
 #include <sys/socket.h>
 

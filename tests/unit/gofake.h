@@ -18,7 +18,7 @@
 #define UNIT_GOFAKE_H
 
 #include "read/gofile/gofile.h"
-#include "base/buf.h"
+#include "base/buf_type.h"
 
 struct gofake_spec {
 	unsigned minor; /* 18 to 27 */

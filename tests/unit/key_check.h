@@ -3,6 +3,7 @@
 #define KEY_CHECK_H
 
 #include "goprog_fixture.h"
+#include "base/buf.h"
 #include "read/layout/layout.h"
 
 #define STRUCT(p, name_, fields_, size_, ptr_bytes_)                       \

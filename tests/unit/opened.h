@@ -5,7 +5,6 @@
 
 #include "test.h"
 #include "base/frame.h"
-#include "base/buf.h"
 
 #include "gofake.h"
 

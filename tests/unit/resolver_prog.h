@@ -5,6 +5,7 @@
 
 #include "test.h"
 #include "base/frame.h"
+#include "base/buf.h"
 
 #include "goprog.h"
 #include "watch/resolve/resolve.h"

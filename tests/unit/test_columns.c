@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text/text.h"
+#include "base/buf.h"
 #include "show/columns/columns.h"
 
 struct city {

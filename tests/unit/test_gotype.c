@@ -1,5 +1,6 @@
 /* Tests of read/gofile/gotype.c: types in the file, and types that reflect made in a process. */
 #include "test.h"
+#include "base/buf.h"
 
 #include "opened.h"
 

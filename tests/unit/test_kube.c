@@ -1,5 +1,6 @@
 /* Tests of kube/: what it reads from the replies of a cluster, and the pod that it writes. */
 #include "test.h"
+#include "base/buf.h"
 
 #include "kube/kube.h"
 

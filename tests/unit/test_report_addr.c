@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "base/text/text.h"
+#include "base/buf.h"
 #include "show/report/report.h"
 #include "gofake.h"
 

@@ -2,6 +2,7 @@
  * tests/golden/sites.*. No control character of the program comes through. */
 #include "test.h"
 #include "base/frame.h"
+#include "base/buf.h"
 
 #include <jansson.h>
 #include <locale.h>

@@ -2,6 +2,7 @@
  * program is synthesised. The last tests have records that no program of ours wrote. */
 #include "test.h"
 #include "base/frame.h"
+#include "base/buf.h"
 
 #include "resolver_prog.h"
 #include "show/event/event.h"

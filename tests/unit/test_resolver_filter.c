@@ -1,5 +1,6 @@
 /* Tests of watch/resolve: the events that are filtered after the kernel program. */
 #include "test.h"
+#include "base/buf.h"
 
 #include "resolver_prog.h"
 #include "show/event/event.h"

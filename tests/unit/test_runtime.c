@@ -1,6 +1,7 @@
 /* Tests of live/runtime: what a runtime answers, and what the child makes of it, whole, cut anywhere, and with any
  * byte changed. */
 #include "test.h"
+#include "base/buf.h"
 
 #include "live/runtime/runtime_priv.h"
 

@@ -3,6 +3,7 @@
  * is wider than the terminal, and no control character of the traced program comes through. */
 #include "sink_play.h"
 #include "base/frame.h"
+#include "base/buf.h"
 
 #include <fcntl.h>
 #include <jansson.h>

@@ -1,5 +1,6 @@
 /* Tests of show/sink: what stands in the records that are no removals. */
 #include "sink_play.h"
+#include "base/buf.h"
 
 #include <stdio.h>
 

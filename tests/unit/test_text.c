@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/text/text.h"
+#include "base/buf.h"
 
 TEST(test_safe)
 {

@@ -1,6 +1,7 @@
 /* Tests of read/layout/value.c: values as text and as JSON, also when the list of values is
  * false. */
 #include "test.h"
+#include "base/buf.h"
 
 #include <jansson.h>
 #include <math.h>

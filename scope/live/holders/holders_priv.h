@@ -2,7 +2,6 @@
 #ifndef LIVE_HOLDERS_HOLDERS_PRIV_H
 #define LIVE_HOLDERS_HOLDERS_PRIV_H
 
-#include "base/buf.h"
 #include "base/table.h"
 #include "live/holders/holders.h"
 #include "read/heap/heap.h"

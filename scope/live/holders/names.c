@@ -1,4 +1,5 @@
 #include "live/holders/holders_priv.h"
+#include "base/buf.h"
 
 #include <stdlib.h>
 

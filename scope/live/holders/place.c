@@ -1,5 +1,6 @@
 #include "live/holders/holders_priv.h"
 #include "base/search.h"
+#include "base/buf.h"
 
 enum {
 	DEPTH_MAX = 64, /* of structs and arrays in one another */

@@ -1,6 +1,7 @@
 /* Names of roots. A global variable has the name of its symbol; without one, the functions that use it tell what it is.
  * A word of a stack belongs to the frame whose extent it is in. */
 #include "live/holders/holders_priv.h"
+#include "base/buf.h"
 #include "read/code/code.h"
 #include "read/elf/elf.h"
 #include "read/layout/layout.h"

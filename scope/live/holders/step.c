@@ -1,4 +1,5 @@
 #include "live/holders/holders_priv.h"
+#include "base/buf.h"
 
 enum {
 	CLASSIC_BUCKETS = 16, /* runtime/map.go: hmap */

@@ -1,5 +1,6 @@
 #include "live/runtime/runtime_priv.h"
 #include "base/reader.h"
+#include "base/buf.h"
 
 /* ---- the child writes ---- */
 

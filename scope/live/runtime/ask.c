@@ -1,5 +1,6 @@
 #include "live/runtime/runtime_priv.h"
 #include "base/clock.h"
+#include "base/buf.h"
 
 #include <errno.h>
 #include <poll.h>

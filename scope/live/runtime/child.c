@@ -1,5 +1,6 @@
 #include "live/runtime/runtime_priv.h"
 #include "base/confine.h"
+#include "base/buf.h"
 
 #include <sys/socket.h>
 

@@ -4,6 +4,7 @@
  * no chunks, no second answer, nothing that a library would be needed for.
  */
 #include "live/runtime/runtime_priv.h"
+#include "base/buf.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -1,4 +1,5 @@
 #include "live/runtime/grpc.h"
+#include "base/buf.h"
 #include "live/runtime/runtime_priv.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
 #define LIVE_RUNTIME_GRPC_H
 
 #include "base/base.h"
-#include "base/buf.h"
+#include "base/buf_type.h"
 
 enum { GRPC_OK = 0, GRPC_UNKNOWN = 2, GRPC_UNIMPLEMENTED = 12 };
 

@@ -3,7 +3,6 @@
 #define LIVE_RUNTIME_RUNTIME_PRIV_H
 
 #include "live/runtime/runtime.h"
-#include "base/buf.h"
 
 enum {
 	REPLY_MAX = 16 << 20, /* bytes of the answer of a runtime */

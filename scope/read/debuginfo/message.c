@@ -1,4 +1,5 @@
 #include "read/debuginfo/message.h"
+#include "base/buf.h"
 
 #include <errno.h>
 #include <poll.h>

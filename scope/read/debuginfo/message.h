@@ -16,7 +16,6 @@
 #define READ_DEBUGINFO_MESSAGE_H
 
 #include "base/base.h"
-#include "base/buf.h"
 
 enum message_kind { MESSAGE_WANTED = 'w', MESSAGE_OPENED = 'o', MESSAGE_ANSWER = 'a' };
 enum message_found { FOUND_NOTHING, FOUND_FILE, FOUND_REFUSED };

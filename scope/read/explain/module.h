@@ -4,7 +4,7 @@
 #define READ_EXPLAIN_MODULE_H
 
 #include "read/explain/explain.h"
-#include "base/buf.h"
+#include "base/buf_type.h"
 #include "read/debuginfo/debuginfo.h"
 
 struct explain_module {

@@ -9,7 +9,7 @@
 #define READ_LAYOUT_GO_KEY_H
 
 #include "read/gofile/gofile.h"
-#include "base/buf.h"
+#include "base/buf_type.h"
 
 enum go_key_shape {
 	GO_KEY_RAW,    /* its own bytes are the whole value */

@@ -4,7 +4,7 @@
 #define SHOW_REPORT_LISTING_H
 
 #include "base/base.h"
-#include "base/buf.h"
+#include "base/buf_type.h"
 
 enum listing_kind { LISTING_INSN, LISTING_SOURCE, LISTING_NOTE };
 

@@ -7,6 +7,7 @@
  *
  * The members' names and their order are an interface. */
 #include "base/text/text.h"
+#include "base/buf.h"
 #include "show/columns/columns.h"
 #include "show/report/map_facts.h"
 

@@ -8,6 +8,7 @@
  * The members' names and their order are an interface. */
 #include "show/report/map_facts.h"
 #include "base/text/text.h"
+#include "base/buf.h"
 #include "show/columns/columns.h"
 
 static const struct map_facts *facts_of(const void *row)

@@ -4,7 +4,6 @@
 #ifndef SHOW_REPORT_MAP_FACTS_H
 #define SHOW_REPORT_MAP_FACTS_H
 
-#include "base/buf.h"
 #include "read/layout/layout.h"
 #include "show/report/maps.h"
 

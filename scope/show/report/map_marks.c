@@ -1,5 +1,6 @@
 /* What a map is for, if it is not the program's own: marks of rows, one bit each. */
 #include "base/text/text.h"
+#include "base/buf.h"
 #include "show/columns/columns.h"
 #include "show/report/maps.h"
 

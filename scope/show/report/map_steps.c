@@ -1,6 +1,7 @@
 /* A step of a map. The members' names and their order are an interface. */
 #include "show/report/map_steps.h"
 #include "base/text/text.h"
+#include "base/buf.h"
 
 #include <time.h>
 

@@ -3,7 +3,6 @@
 #ifndef SHOW_REPORT_MAP_STEPS_H
 #define SHOW_REPORT_MAP_STEPS_H
 
-#include "base/buf.h"
 #include "show/report/maps.h"
 
 enum map_step_kind {

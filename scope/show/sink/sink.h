@@ -16,7 +16,7 @@
 #define SHOW_SINK_SINK_H
 
 #include "base/base.h"
-#include "base/buf.h"
+#include "base/buf_type.h"
 
 struct aggr;  /* show/event/event.h has this and the next two */
 struct event; /* this and the next two: show/event/event.h */

@@ -11,7 +11,7 @@
 #ifndef SHOW_SINK_TEXT_H
 #define SHOW_SINK_TEXT_H
 
-#include "base/buf.h"
+#include "base/buf_type.h"
 #include "base/text/text.h"
 #include "show/event/event.h"
 #include "show/sink/cache.h"

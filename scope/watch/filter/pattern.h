@@ -3,7 +3,7 @@
 #define WATCH_FILTER_PATTERN_H
 
 #include "watch/filter/filter.h"
-#include "base/buf.h"
+#include "base/buf_type.h"
 
 #include <jansson.h>
 
