@@ -2,9 +2,11 @@
 
 import collections
 import json
+import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 from harness import HERE, LONG, Program, Skip, check, go_build, options, same, spawn, test, tmp, tophash
 
@@ -189,6 +191,56 @@ def memory_that_is_never_served():
     same(r.code, 0, r.err)
     looks = [x for x in map(json.loads, r.out.splitlines()) if x["event"] == "end"][0]["looks"]
     same(looks["done"], 0, "looks that have ended")
+
+
+def open_files(pid, path):
+    """Returns how many descriptors of a process are open files with this name."""
+    n = 0
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            n += os.readlink(fd) == path
+        except FileNotFoundError:  # closed meanwhile
+            pass
+    return n
+
+
+@test
+def more_processes_than_are_looked_at():
+    """With room for two, the maps of a third process are not looked up. It is told, and its events are counted. No file stays open for looks."""
+    programs = [start(options.go)[0] for _ in range(3)]
+    pids = ",".join(str(p.pid) for p in programs)
+    exe = os.readlink(f"/proc/{programs[0].pid}/exe")
+    events, files = [], {}
+    for way in ([], ["--holders"]):
+        t = spawn([options.tophash, "trace", "-p", pids, "--format", "json", *way], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                  env={**os.environ, "TOPHASH_LOOKS_MAX": "2"})
+        looked, seen = set(), set()
+        for line in t.stdout:
+            event = json.loads(line)
+            if event["event"] == "end":
+                end = event
+            if event["event"] not in ("delete", "clear"):
+                continue
+            seen.add(event["pid"])
+            if way:
+                events.append(event)
+            if event.get("looked"):
+                looked.add(event["pid"])
+            if len(seen) == 3 and len(looked) == (2 if way else 0) and t.poll() is None and len(way) not in files:
+                end_s = time.monotonic() + LONG
+                while way and open_files(t.pid, exe) != files[0] and time.monotonic() < end_s:  # a look opens them for a moment
+                    time.sleep(0.01)
+                files[len(way)] = files[0] if way and time.monotonic() < end_s else open_files(t.pid, exe)
+                t.send_signal(signal.SIGINT)
+        same(t.wait(LONG), 0, "exit code")
+    err = t.stderr.read()
+    same(err.count("too many processes have events"), 1, err)
+    unseen = [x for x in events if x["pid"] not in looked]
+    same(len({x["pid"] for x in unseen}), 1, "processes that were not looked at")
+    same(end["looks"]["no_room"], len(unseen), f"events without room: {end}")
+    same(files[1], files[0], "descriptors of the program")
+    for p in programs:
+        p.end()
 
 
 @test

@@ -57,6 +57,10 @@ struct modules;
 struct error *modules_new(struct modules **ret);
 void modules_free(struct modules *modules); /* NULL is legal */
 CLEANUP_FUNC(struct modules, modules_free)
+/* Returns how many files are known. Each is mapped, and a Go module keeps a descriptor. */
+size_t modules_count(const struct modules *modules);
+/* Closes the descriptors. module_file() of these modules returns -1 from now on. */
+void modules_close_files(struct modules *modules);
 
 /* A Go module of a process. */
 struct module_at {

@@ -29,6 +29,22 @@ void modules_free(struct modules *modules)
 	free(modules);
 }
 
+size_t modules_count(const struct modules *modules)
+{
+	return files_len(&modules->files);
+}
+
+void modules_close_files(struct modules *modules)
+{
+	TOPHASH_EACH(files, it, &modules->files) {
+		struct module *module = it.val;
+
+		if (module->kept)
+			close(module->fd);
+		module->kept = false;
+	}
+}
+
 /* Finds a module whose file has the contents of this one. Container engines make copies of a program. */
 static const struct module *find_twin(struct modules *modules, const struct image *image)
 {

@@ -192,6 +192,8 @@ struct event_end {
 	uint32_t status;   /* the exit status that tophash would have */
 	bool looked;	   /* maps were looked up in heaps: */
 	uint64_t looks, looks_failed;
+	uint64_t
+		looks_no_room; /* events of processes that were not looked at, because there were too many */
 	double looks_cpu_ms; /* of tophash */
 };
 

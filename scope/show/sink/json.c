@@ -314,6 +314,8 @@ static void put_looks(struct buf *to, const struct event_end *end)
 	buf_u64(to, end->looks);
 	json_name(to, "failed");
 	buf_u64(to, end->looks_failed);
+	json_name(to, "no_room");
+	buf_u64(to, end->looks_no_room);
 	json_name(to, "cpu_ms");
 	json_put_decimal(to, end->looks_cpu_ms);
 	buf_char(to, '}');

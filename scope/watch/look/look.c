@@ -5,6 +5,7 @@
 #include "live/process/process.h"
 
 #define REST_MIN_NS 250000000ull
+#define QUIET_NS    10000000000ull /* a process without events for so long gives its place away */
 enum {
 	REST_FACTOR = 49, /* a rest is so many times as long as the look before it: 2 % of a CPU */
 	PROCESSES_MAX = 64,
@@ -26,7 +27,8 @@ struct looked {
 	uint32_t cycles;
 	uint64_t cycles_from_ns, cycles_to_ns; /* 0: it was not read */
 	unsigned failed;		       /* looks in a row */
-	uint64_t next_ns;		       /* after a failed look: none before this time */
+	bool told_no_holders;
+	uint64_t next_ns; /* after a failed look: none before this time */
 };
 
 struct look {
@@ -41,6 +43,7 @@ struct look {
 	struct name_index *names_at;
 	uint64_t results; /* that were taken */
 	struct look_totals totals;
+	size_t processes_max;
 	bool failed; /* memory was out */
 };
 
@@ -53,6 +56,15 @@ static void looked_free(struct looked *looked)
 	free(looked);
 }
 
+/* Returns how many processes are looked at. Tests make it smaller. */
+static size_t processes_max(void)
+{
+	const char *text = getenv("TOPHASH_LOOKS_MAX");
+	int max = text ? atoi(text) : 0;
+
+	return max > 0 && max < PROCESSES_MAX ? (size_t)max : PROCESSES_MAX;
+}
+
 struct error *look_open(const struct look_options *options, struct look **ret)
 {
 	cleanup(look_close) struct look *look = calloc(1, sizeof(*look));
@@ -60,6 +72,7 @@ struct error *look_open(const struct look_options *options, struct look **ret)
 	if (!look)
 		return error_nomem();
 	look->options = *options;
+	look->processes_max = processes_max();
 	look->names_at = calloc(1, sizeof(*look->names_at));
 	if (!look->names_at)
 		return error_nomem();
@@ -109,43 +122,53 @@ static void drop(struct look *look, size_t at)
 	look->last = NULL;
 }
 
-/* Drops the process whose last event is oldest. */
-static void drop_oldest(struct look *look)
+/* Drops the process whose last event is oldest, if it is quiet. */
+static bool drop_quiet(struct look *look, uint64_t time_ns)
 {
 	size_t at = 0;
 
 	for (size_t i = 1; i < look->processes.len; i++)
 		if (look->processes.data[i]->used_ns < look->processes.data[at]->used_ns)
 			at = i;
+	if (time_ns < look->processes.data[at]->used_ns + QUIET_NS)
+		return false;
 	drop(look, at);
+	return true;
 }
 
-/* Returns NULL if memory is out. */
-static struct looked *get_looked(struct look *look, pid_t pid)
+/* Finds a process, or adds it. *ret is NULL if there is no room for it at this time. */
+static struct error *get_looked(struct look *look, pid_t pid, uint64_t time_ns, struct looked **ret)
 {
 	struct looked *looked = find_looked(look, pid);
 
-	if (looked)
-		return looked;
-	if (look->processes.len >= PROCESSES_MAX)
-		drop_oldest(look);
+	*ret = looked;
+	if (looked || (look->processes.len >= look->processes_max && !drop_quiet(look, time_ns)))
+		return NULL;
 	looked = calloc(1, sizeof(*looked));
 	if (!looked || !vec_push(&look->processes, looked)) {
 		free(looked);
-		return NULL;
+		return error_nomem();
 	}
 	looked->pid = pid;
 	looked->generation = ++look->generations;
-	return looked;
+	looked->used_ns = time_ns;
+	*ret = looked;
+	return NULL;
+}
+
+static void tell_lack(const struct look *look, pid_t pid, enum look_lack lack, const char *why)
+{
+	if (look->options.lacks)
+		look->options.lacks(look->options.ctx, pid, lack, why);
 }
 
 struct error *look_want(struct look *look, pid_t pid)
 {
-	struct looked *looked = get_looked(look, pid);
+	struct looked *looked;
 
-	if (!looked)
-		return error_nomem();
-	looked->wanted = true;
+	try(get_looked(look, pid, now_ns(), &looked));
+	if (looked)
+		looked->wanted = true;
 	return NULL;
 }
 
@@ -206,8 +229,8 @@ static void take_failure(struct look *look, struct looked *looked, const struct 
 	look->totals.failed++;
 	looked->wanted = true;
 	looked->next_ns = now_ns() + REST_MIN_NS * ++looked->failed;
-	if (looked->failed == FAILED_TOLD && look->options.failed)
-		look->options.failed(look->options.ctx, looked->pid, result->why);
+	if (looked->failed == FAILED_TOLD)
+		tell_lack(look, looked->pid, LOOK_FAILED, result->why);
 }
 
 /* Takes the result of a look. Owns it. */
@@ -232,6 +255,9 @@ static struct error *take(struct look *look, struct look_result *result)
 	looked->serial = ++look->results;
 	looked->cycles_from_ns = looked->cycles_to_ns = 0;
 	looked->failed = 0;
+	if (result->no_holders && !looked->told_no_holders)
+		tell_lack(look, looked->pid, LOOK_NO_HOLDERS, NULL);
+	looked->told_no_holders |= result->no_holders;
 	look->totals.done++;
 	return take_result(look, looked, result);
 }
@@ -345,12 +371,19 @@ static void tell(const struct look *look, const struct looked *looked, const str
 
 bool look_find(struct look *look, const struct look_map *map, struct look_found *ret)
 {
-	struct looked *looked = get_looked(look, map->pid);
 	const uint32_t *at;
+	struct looked *looked;
 	struct look_seen *seen;
+	struct error *err = get_looked(look, map->pid, map->time_ns, &looked);
 
-	if (!looked) {
+	if (err) {
+		error_free(err);
 		look->failed = true;
+		return false;
+	}
+	if (!looked) {
+		if (!look->totals.no_room++)
+			tell_lack(look, map->pid, LOOK_NO_ROOM, NULL);
 		return false;
 	}
 	looked->active = true;

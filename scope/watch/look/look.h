@@ -3,6 +3,7 @@
  *
  *   look.c     asks for looks, and keeps what they have found
  *   worker.c   the thread that looks
+ *   known.c    the processes that were looked at
  *   result.c   one look
  *   clones.c   whether a program copies maps with their seeds
  *
@@ -13,6 +14,10 @@
  * read the seed, and each event has it. The runtime draws a new seed for a map that becomes empty. Then the map is still
  * the same if no cycle of the collector has ended since the seeds agreed: until then the memory of an object that was
  * alive is not used again. If neither proves that it is the same map, nothing is told of it until the next look.
+ *
+ * At most 64 processes are looked at. Another one takes the place of one that has had no event for 10 seconds, or has ended. Until
+ * there is such a one, its events are counted: if it took the place of the one whose last event is oldest, 65 busy processes
+ * would take the places of each other before any look has ended.
  *
  * maps.Clone gives the copy the seed of the original. In a program that has it, the seed proves nothing. Then no cycle
  * may have ended since the look.
@@ -26,12 +31,18 @@
 
 struct timely; /* live/process/process.h */
 
+enum look_lack {
+	LOOK_FAILED,	 /* looks at the process have failed; `why` is one line */
+	LOOK_NO_HOLDERS, /* its heap is too large to find what holds its maps; told once a program */
+	LOOK_NO_ROOM, /* too many processes have events: nothing is looked up for this one; told once */
+};
+
 struct look_options {
 	bool holders;	       /* find what holds the maps, too */
 	struct timely *timely; /* for reads in the thread of the session; borrowed */
 	uint64_t every_ns;     /* a process with events is looked at again after this time */
-	/* Receives what has gone wrong, one line. It is called by look_turn(). */
-	void (*failed)(void *ctx, pid_t pid, const char *why);
+	/* Receives what cannot be found, by look_turn() and look_find(). */
+	void (*lacks)(void *ctx, pid_t pid, enum look_lack lack, const char *why);
 	void *ctx;
 };
 
@@ -77,6 +88,8 @@ bool look_find(struct look *look, const struct look_map *map, struct look_found 
 struct look_totals {
 	uint64_t done, failed; /* looks */
 	uint64_t cpu_ns;       /* that they took */
+	uint64_t
+		no_room; /* events of processes that are not looked at, because there are too many */
 };
 
 void look_totals(const struct look *look, struct look_totals *ret);

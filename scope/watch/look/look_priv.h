@@ -4,7 +4,9 @@
 
 #include "base/table.h"
 #include "base/vec.h"
+#include "live/process/process.h"
 #include "read/gofile/gofile.h"
+#include "read/layout/layout.h"
 #include "watch/look/look.h"
 
 #include <stdatomic.h>
@@ -35,6 +37,7 @@ struct look_result {
 	uint64_t cpu_ns;     /* that it took */
 	char *why;	     /* it has failed: the reason; otherwise NULL */
 	uint64_t cycles_at;  /* for heap_cycles_at() */
+	bool no_holders;     /* they were asked for, and the heap is too large for it */
 	bool clones;	     /* the seed does not prove which map it is: see clones.c */
 	struct table at;     /* address of a header -> index in maps */
 	VEC(struct look_seen) maps;
@@ -44,6 +47,42 @@ struct look_result {
 
 void look_result_free(struct look_result *result); /* NULL is legal */
 CLEANUP_FUNC(struct look_result, look_result_free)
+
+/* ---- known.c ---- */
+
+struct modules;	   /* live/module/module.h */
+struct gomap_plan; /* live/gomap/gomap.h */
+
+/* A process that was looked at before. */
+struct known {
+	struct target *target;
+	uint64_t image;
+	VEC(struct gotype_module) modules; /* the plan and the heap borrow them */
+	enum go_maps maps;
+	bool clones; /* the program copies maps with their seeds */
+	struct gomap_plan *plan;
+	/* The seeds that the last look has seen, by the address of the map. */
+	struct table before_at;
+	VEC(uint64_t) before;
+	uint64_t looked_ns;
+};
+
+void known_free(struct known *known); /* NULL is legal */
+CLEANUP_FUNC(struct known, known_free)
+
+struct knowns {
+	struct modules *files;
+	VEC(struct known *) list;
+};
+
+/* Errors: no memory. */
+struct error *knowns_new(struct knowns *ret);
+void knowns_fini(struct knowns *knowns);
+/* Opens a process. What is known of it is used if it still runs the same program with the same plugins. The caller frees *ret,
+ * or gives it back. No descriptor of a file stays open. Errors: as for process_open(); it has no Go code. */
+struct error *knowns_take(struct knowns *knowns, pid_t pid, struct known **ret);
+/* Keeps what is known of a process. Owns it. */
+void knowns_put(struct knowns *knowns, struct known *known);
 
 /* ---- result.c ---- */
 

@@ -5,37 +5,20 @@
 #include "base/memory.h"
 #include "live/gomap/gomap.h"
 #include "live/holders/holders.h"
-#include "live/module/module.h"
 #include "live/process/process.h"
 #include "read/layout/layout.h"
 #include "show/report/report.h"
 #include "watch/filter/filter.h"
 
 enum {
-	KNOWN_MAX = 16, /* processes whose code need not be searched again */
 	TYPES_MAX = 1 << 16,
 };
 #define WAYS_BYTES_MAX (32ull << 20) /* of all texts of a result */
 
-/* A process that was looked at before. */
-struct known {
-	struct target *target;
-	uint64_t image;
-	VEC(struct gotype_module) modules; /* the plan and the heap borrow them */
-	enum go_maps maps;
-	bool clones; /* the program copies maps with their seeds */
-	struct gomap_plan *plan;
-	/* The seeds that the last look has seen, by the address of the map. */
-	struct table before_at;
-	VEC(uint64_t) before;
-	uint64_t looked_ns;
-};
-
 struct looker {
 	bool holders;
 	const atomic_bool *stop;
-	struct modules *files;
-	VEC(struct known *) known;
+	struct knowns knowns;
 };
 
 /* The memory of a process, until the thread is to end. */
@@ -71,23 +54,10 @@ void look_result_free(struct look_result *result)
 	free(result);
 }
 
-static void known_free(struct known *known)
-{
-	if (!known)
-		return;
-	gomap_plan_free(known->plan);
-	target_close(known->target);
-	vec_fini(&known->modules);
-	vec_fini(&known->before);
-	table_fini(&known->before_at);
-	free(known);
-}
-CLEANUP_FUNC(struct known, known_free)
-
 struct error *looker_new(bool holders, const atomic_bool *stop, struct looker **ret)
 {
 	struct looker *looker = calloc(1, sizeof(*looker));
-	struct error *err = looker ? modules_new(&looker->files) : error_nomem();
+	struct error *err = looker ? knowns_new(&looker->knowns) : error_nomem();
 
 	if (err) {
 		free(looker);
@@ -103,99 +73,8 @@ void looker_free(struct looker *looker)
 {
 	if (!looker)
 		return;
-	vec_each(known, &looker->known)
-		known_free(*known);
-	vec_fini(&looker->known);
-	modules_free(looker->files);
+	knowns_fini(&looker->knowns);
 	free(looker);
-}
-
-/* ---- the process ---- */
-
-/* Collects the modules whose types and roots count. All of them share the heap of the first. */
-static struct error *take_modules(struct known *known, const struct module_list *found)
-{
-	vec_each(at, &found->list) {
-		struct gotype_module module = {
-			.tab = at->module->tab, .image = at->module->image, .bias = at->bias};
-
-		if (!at->module->tab)
-			continue;
-		if (!known->modules.len)
-			known->maps = at->module->maps;
-		else if (at->role != GO_BUILD_PLUGIN)
-			continue; /* a library has a heap of its own */
-		if (!vec_push(&known->modules, module))
-			return error_nomem();
-	}
-	return known->modules.len ? NULL
-				  : error_new(ERROR_TARGET, "it has no Go code that can be read");
-}
-
-static struct error *open_process(struct looker *looker, pid_t pid, struct known **ret)
-{
-	cleanup(module_list_fini) struct module_list found = {0};
-	cleanup(known_free) struct known *known = calloc(1, sizeof(*known));
-
-	if (!known)
-		return error_nomem();
-	try(process_open(pid, &known->target));
-	if (!target_image_id(known->target, &known->image))
-		return error_new(ERROR_TARGET, "it has ended, or executes another program");
-	try(modules_of(looker->files, known->target, &found));
-	try(take_modules(known, &found));
-	known->clones = found.unseen; /* one of them may be a plugin */
-	*ret = take_ptr(known);
-	return NULL;
-}
-
-static bool is_same(const struct known *a, const struct known *b)
-{
-	return a->target->pid == b->target->pid && a->image == b->image &&
-	       a->modules.len == b->modules.len &&
-	       !memcmp(a->modules.data, b->modules.data, a->modules.len * sizeof(*a->modules.data));
-}
-
-/* Removes what is known of a process, or of the one that was looked at longest ago. Returns it. */
-static struct known *remove_known(struct looker *looker, pid_t pid)
-{
-	size_t at = looker->known.len;
-	struct known *known;
-
-	for (size_t i = 0; i < looker->known.len; i++) {
-		known = looker->known.data[i];
-		if (known->target->pid == pid) {
-			at = i;
-			break;
-		}
-		if (looker->known.len >= KNOWN_MAX &&
-		    (at == looker->known.len ||
-		     known->looked_ns < looker->known.data[at]->looked_ns))
-			at = i;
-	}
-	if (at == looker->known.len)
-		return NULL;
-	known = looker->known.data[at];
-	looker->known.data[at] = looker->known.data[--looker->known.len];
-	return known;
-}
-
-/* Opens a process. What is known of it is used if it still runs the same program with the same plugins. */
-static struct error *get_known(struct looker *looker, pid_t pid, struct known **ret)
-{
-	cleanup(known_free) struct known *before = remove_known(looker, pid);
-	cleanup(known_free) struct known *now = NULL;
-
-	try(open_process(looker, pid, &now));
-	if (before && is_same(before, now)) {
-		before->clones |= now->clones;
-		*ret = take_ptr(before);
-		return NULL;
-	}
-	vec_each(module, &now->modules)
-		now->clones |= clones_maps(module->tab);
-	*ret = take_ptr(now);
-	return NULL;
 }
 
 /* ---- the result ---- */
@@ -367,12 +246,13 @@ static struct error *make(struct making *making, const struct memory *memory)
 }
 
 static struct error *find_holders(struct heap *heap, const struct gomap_list *maps,
-				  struct holders **ret)
+				  struct look_result *result, struct holders **ret)
 {
 	VEC(uint64_t) addrs = {0};
 	struct error *err;
 
-	if (!heap_has_parents(heap))
+	result->no_holders = !heap_has_parents(heap);
+	if (result->no_holders)
 		return NULL; /* the heap is too large for it: the types are found all the same */
 	err = holders_new(heap, maps, ret);
 	vec_each(map, &maps->list)
@@ -406,7 +286,7 @@ static struct error *look_at(struct looker *looker, struct known *known, struct 
 		try(gomap_plan_new(heap, known->maps, &known->plan));
 	try(gomap_find(heap, known->plan, &maps));
 	if (looker->holders)
-		try(find_holders(heap, &maps, &holders));
+		try(find_holders(heap, &maps, result, &holders));
 	making.heap = heap;
 	making.holders = holders;
 	making.types = (struct gotypes){.module = known->modules.data[0],
@@ -436,12 +316,11 @@ static struct error *look(struct looker *looker, pid_t pid, struct look_result *
 {
 	cleanup(known_free) struct known *known = NULL;
 
-	try(get_known(looker, pid, &known));
+	try(knowns_take(&looker->knowns, pid, &known));
 	known->looked_ns = result->time_ns;
 	try(look_at(looker, known, result));
 	try(check(looker, known));
-	if (vec_push(&looker->known, known))
-		known = NULL; /* otherwise it is searched again */
+	knowns_put(&looker->knowns, take_ptr(known));
 	return NULL;
 }
 

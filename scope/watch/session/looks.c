@@ -2,11 +2,22 @@
  * holds a map. */
 #include "watch/session/modules_priv.h"
 
-static void on_failed(void *ctx, pid_t pid, const char *why)
+static void on_lack(void *ctx, pid_t pid, enum look_lack lack, const char *why)
 {
-	session_notice(ctx, SESSION_INFO,
-		       "the maps of process %d cannot be looked up: %s. It is tried again",
-		       (int)pid, why);
+	if (lack == LOOK_FAILED)
+		session_notice(ctx, SESSION_INFO,
+			       "the maps of process %d cannot be looked up: %s. It is tried again",
+			       (int)pid, why);
+	else if (lack == LOOK_NO_HOLDERS)
+		session_notice(ctx, SESSION_INFO,
+			       "process %d: its heap is too large to find what holds its maps "
+			       "(more than 16,777,216 objects with pointers)",
+			       (int)pid);
+	else
+		session_notice(ctx, SESSION_WARNING,
+			       "too many processes have events: the maps of process %d and further "
+			       "ones are not looked up until another one has had none for 10 s",
+			       (int)pid);
 }
 
 struct error *looks_begin(struct session *session)
@@ -15,7 +26,7 @@ struct error *looks_begin(struct session *session)
 		.holders = session->options.look == SESSION_LOOK_HOLDERS,
 		.timely = session->timely,
 		.every_ns = session->options.look_every_ns,
-		.failed = on_failed,
+		.lacks = on_lack,
 		.ctx = session,
 	};
 
@@ -80,6 +91,7 @@ void looks_sum_up(const struct session *session, struct event_end *end)
 	end->looked = true;
 	end->looks = totals.done;
 	end->looks_failed = totals.failed;
+	end->looks_no_room = totals.no_room;
 	end->looks_cpu_ms = (double)totals.cpu_ns / 1e6;
 }
 
