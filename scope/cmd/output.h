@@ -18,19 +18,22 @@ struct error *output_check_input(const char *path, const struct stat *input, con
  * links and files of other users are refused (output_file.c). Errors (ERROR_FAILED): one line. */
 struct error *output_open(const char *path, int *ret_fd);
 struct error *output_empty(const char *path, int fd);
-/* As output_open(). If it has made the file, *ret_dir is a descriptor of its folder, which the caller closes, and *ret_name is
- * its name there, which the caller frees. Otherwise they stay as they are. */
-struct error *output_open_new(const char *path, int *ret_fd, int *ret_dir, char **ret_name);
+/* Makes a file in a folder, which has none of that name. Returns a descriptor, or -1 with errno set (EEXIST: it has one now). */
+typedef int output_maker(void *ctx, int dir, const char *name);
+output_maker output_make; /* as output_open() does */
+/* As output_open(). A file that is not there is made by make(ctx, ...). */
+struct error *output_open_by(const char *path, output_maker *make, void *ctx, int *ret_fd);
 
 /* A file that is of no use unless all of it was written. */
 struct output_whole {
 	int fd;
-	int keep; /* a pipe to the process that removes the file if this one ends before; -1: there is none */
+	int keep; /* a socket to the process that removes the file if this one ends before; -1: there is none */
 	pid_t remover;
 };
 
 /* As output_open(). A file that it makes is removed, unless output_whole_end() keeps it. That is the work of a child, because
- * this process may end by a signal, or may have given up the rights for it. A file that was there before stays. */
+ * this process may end by a signal, or may have given up the rights for it. The child makes the file, too: there is no moment at
+ * which this process could be killed and the file would stay. A file that was there before stays. */
 struct error *output_whole_open(const char *path, struct output_whole *ret);
 /* Closes the file, and keeps or removes it. */
 void output_whole_end(struct output_whole *whole, bool keep);

@@ -26,8 +26,9 @@ struct path_walk {
 	const char *path;    /* as the user gave it */
 	char rest[PATH_MAX]; /* the part that was not walked yet */
 	char name[NAME_MAX + 1];
-	int dir;   /* descriptor of the folder that was reached */
-	bool made; /* the file was not there before */
+	int dir; /* descriptor of the folder that was reached */
+	output_maker *make;
+	void *ctx;
 	unsigned links;
 };
 
@@ -156,9 +157,7 @@ static struct error *step(struct path_walk *walk, int *ret_fd)
 	fd = openat(walk->dir, walk->name,
 		    O_PATH | O_CLOEXEC | (is_in_proc(walk->dir) ? 0 : O_NOFOLLOW));
 	if (fd < 0 && errno == ENOENT && last && !*walk->rest) {
-		*ret_fd = openat(walk->dir, walk->name,
-				 O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
-		walk->made = *ret_fd >= 0;
+		*ret_fd = walk->make(walk->ctx, walk->dir, walk->name);
 		return *ret_fd < 0 && errno != EEXIST ? failed(walk, errno) : NULL;
 	}
 	if (fd < 0 || fstat(fd, &st) < 0) {
@@ -219,24 +218,21 @@ static struct error *open_path(struct path_walk *walk, int *ret_fd)
 	return NULL;
 }
 
-struct error *output_open(const char *path, int *ret_fd)
+int output_make(void *ctx, int dir, const char *name)
 {
-	cleanup(walk_end) struct path_walk walk = {.path = path, .dir = -1};
+	(void)ctx;
+	return openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
+}
+
+struct error *output_open_by(const char *path, output_maker *make, void *ctx, int *ret_fd)
+{
+	cleanup(walk_end) struct path_walk walk = {
+		.path = path, .dir = -1, .make = make, .ctx = ctx};
 
 	return open_path(&walk, ret_fd);
 }
 
-struct error *output_open_new(const char *path, int *ret_fd, int *ret_dir, char **ret_name)
+struct error *output_open(const char *path, int *ret_fd)
 {
-	cleanup(walk_end) struct path_walk walk = {.path = path, .dir = -1};
-
-	try(open_path(&walk, ret_fd));
-	if (!walk.made)
-		return NULL;
-	*ret_name = strdup(walk.name);
-	if (!*ret_name)
-		return error_nomem();
-	*ret_dir = walk.dir;
-	walk.dir = -1;
-	return NULL;
+	return output_open_by(path, output_make, NULL, ret_fd);
 }
