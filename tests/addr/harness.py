@@ -92,7 +92,7 @@ def crash(version, variant, arch="amd64", more=()):
     out.parent.mkdir(parents=True, exist_ok=True)
     go = build.CACHE / "go" / version / "bin" / "go"
     env = dict(build.go_env(version), GOARCH=arch)
-    r = run([go, "build", "-p", "2", "-buildvcs=false", *args, "-o", out, "."], cwd=HERE / "crash", env=env, text=True)
+    r = run([go, "build", "-p", "2", "-buildvcs=false", *args, "-o", out, "."], cwd=HERE / "crash", env=env, text=True, timeout=None)  # the library, too
     check(r.returncode == 0, f"go {version} build of crash: {r.stderr.strip()[-300:]}")
     return out
 

@@ -240,11 +240,17 @@ def what_cannot_be_traced():
 def a_tree_goes_on():
     """The run lasts until the last Go program has ended, or with --until=command until the command has."""
     source = tmp("late.go")
-    source.write_text((COUNTS_ITSELF % ("int", "i", "i")).replace('"strconv")', '"strconv"; "time")').replace("	m :=", "	time.Sleep(400 * time.Millisecond)\n	m :="))
+    source.write_text((COUNTS_ITSELF % ("int", "i", "i")).replace("	m :=", """	for len(os.Args) > 4 {
+		if _, err := os.Stat(os.Args[4]); (err == nil) == (os.Args[3] == "when") { break }
+		time.Sleep(time.Millisecond)
+	}
+	os.Args = os.Args[:3]
+	m :="""))
     late = go_build(source, "late")
-    r, told = traced("sh", "-c", f"{late} {tmp('truth')} 5 & exit 3")
+    r, told = traced("sh", "-c", f"{late} {tmp('truth')} 5 unless /proc/$$ & exit 3")
     expect(r, told, "a child that lasts longer")
-    r, _ = traced("sh", "-c", f"{late} {tmp('truth')} 5 & {text(seven())} >&2; exit 3", args=("--until=command",))
+    r, _ = traced("sh", "-c", f"{late} {tmp('truth')} 5 when {tmp('go')} >/dev/null 2>&1 & {text(seven())} >&2; exit 3", args=("--until=command",))
+    tmp("go").touch()
     same(len(r.events), 7, "deletes until the command has ended")
 
 

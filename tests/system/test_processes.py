@@ -201,7 +201,8 @@ def tracer_in_a_pid_namespace():
         if args:
             exe = shutil.copy(target("steps"), tmp("steps-inner"))
             script = (f"{options.tophash} trace -v --format json -o {tmp()}/inner -b {exe} 2>{tmp()}/inner.err & t=$!; "
-                      f"until grep -q placed {tmp()}/inner.err; do sleep 0.05; done; (echo 4; echo exit 3) | {exe}; "
+                      f"until grep -q placed {tmp()}/inner.err; do sleep 0.05; done; "
+                      f"(echo 4; until grep -q '\"start\"' {tmp()}/inner; do sleep 0.05; done; echo exit 3) | {exe}; "
                       f"until grep -q '\"exit\"' {tmp()}/inner; do sleep 0.05; done; kill -TERM $t; wait $t")  # the shell has it ignore SIGINT
             tmp("inner").write_text("")
             tmp("inner.err").write_text("")
