@@ -5,13 +5,14 @@ import functools
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from harness import HERE, REPO, Skip, Tracer, check, go_build, options, refused, remove_groups, same, spawn, test, tmp, tophash
+from harness import HERE, LONG, REPO, Skip, Tracer, check, go_build, options, refused, remove_groups, same, spawn, test, tmp, tophash
 from test_groups import begun, ended, hierarchies, program
 
 sys.path.insert(0, str(REPO / "tools"))
@@ -267,8 +268,8 @@ def pods_by_name():
         tables = {}
         for by in ("container", "pod"):
             errors = open(tmp(f"errors-{by}"), "w+b")
-            tables[by] = spawn([*pods.wrap(), options.tophash, "trace", "-v", "--cgroup", pods.top, f"--summary={by}", "--format", "json",
-                                "--duration", "2s"], stdout=subprocess.PIPE, stderr=errors, text=True)
+            tables[by] = spawn([*pods.wrap(), options.tophash, "trace", "-v", "--cgroup", pods.top, f"--summary={by}", "--format", "json"],
+                               stdout=subprocess.PIPE, stderr=errors, text=True)
             end = time.monotonic() + 20
             while "probes placed" not in tmp(f"errors-{by}").read_text():
                 check(time.monotonic() < end, "tophash does not get ready")
@@ -278,7 +279,8 @@ def pods_by_name():
         want = {"container": {"prod/shop-7d4b/api": 5, "prod/shop-7d4b/cache": 5, "test/shop-7d4b/api": 5},
                 "pod": {"prod/shop-7d4b": 10, "test/shop-7d4b": 5}}
         for by, p in tables.items():
-            rows = [json.loads(line) for line in p.communicate(timeout=20)[0].splitlines()]
+            p.send_signal(signal.SIGINT)
+            rows = [json.loads(line) for line in p.communicate(timeout=LONG)[0].splitlines()]
             same({r[by]: r["elements"] for r in rows if r["event"] == "summary"}, want[by], f"the table by {by}")
 
 

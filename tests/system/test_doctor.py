@@ -8,12 +8,12 @@ import resource
 import shutil
 import signal
 import subprocess
-import time
 
 from harness import (
     check, clean, deny, deny_bpf, identity, LONG, options, Program, refused, Run, same, Skip, spawn, steps, target, test, tmp, tophash)
 from test_files import overlay
 from test_privilege import in_another_proc
+from test_wrapper import state_of, wait_until
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
 PROCESS_VM_READV = 310
@@ -316,7 +316,7 @@ def doctor_targets():
          f"{d.lines}")
     p = steps()
     os.kill(p.pid, signal.SIGSTOP)
-    time.sleep(0.05)
+    wait_until(lambda: state_of(p.pid) == "T", "it does not stop")
     d = doctor("-p", p.pid)
     os.kill(p.pid, signal.SIGCONT)
     same((d.code, d.row("debugger", f"process {p.pid}")[0]), (0, "limited"), f"{d.lines}")

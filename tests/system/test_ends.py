@@ -83,7 +83,8 @@ def closed_pipe():
     for format in ("json", "text"):
         p = busy()
         before = bpf_ids()
-        t = spawn([options.tophash, "trace", "--format", format, "-p", str(p.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # Until the pipe is closed, nothing is taken out of the buffer.
+        t = spawn([options.tophash, "trace", "--format", format, "--buffer", "64M", "-p", str(p.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         t.stdout.readline()
         t.stdout.close()
         err = t.stderr.read().decode()
@@ -138,7 +139,7 @@ def target_ends_during_attach():
     codes = set()
     for i in range(25):
         p = busy()
-        t = spawn([options.tophash, "trace", "--format", "json", "-p", str(p.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        t = spawn([options.tophash, "trace", "--format", "json", "--buffer", "64M", "-p", str(p.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         time.sleep(i * 0.003)
         p.kill()
         if i % 2:

@@ -185,7 +185,9 @@ def maps_are_measured():
 def maps_of_a_program_that_changes():
     """The program deletes and inserts all the time. Its map is found each time, with a length that it had."""
     p = spawn([target("busy"), "-seconds", "60"], stdout=subprocess.DEVNULL)
-    time.sleep(0.2)
+    end = time.monotonic() + LONG
+    while not any(m["capacity"] >= 1000 and m["len"] for m in rows("-p", p.pid)[0].values()):
+        check(time.monotonic() < end, "the program has no map")
     for _ in range(10):
         found, end = rows("-p", p.pid)
         lengths = [m["len"] for m in found.values() if m["capacity"] >= 1000]

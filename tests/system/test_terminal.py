@@ -170,9 +170,10 @@ def status_line():
     code, out = on_error_terminal("--summary", *busy)
     check(code in (0, 5), f"exit code {code}")
     drawn = re.findall(line, out)
-    check(3 <= len(drawn) <= 8, f"{len(drawn)} status lines in 3 seconds: {out!r}")
+    check(3 <= len(drawn) <= 2 * (int(drawn[-1][0]) + 1), f"{len(drawn)} status lines in {drawn[-1][0]} seconds: {out!r}")
     hits = [int(x[1]) for x in drawn]
-    check(hits == sorted(hits) and hits[-1] > 1000 and all(int(x[2]) > 0 for x in drawn[1:]), f"{drawn}")
+    check(hits == sorted(hits) and hits[-1] > 1000, f"{drawn}")
+    check(all(int(x[2]) > 0 for x, before in zip(drawn[1:], hits) if int(x[1]) > before + 1000), f"hits in a second: {drawn}")
     rest = re.sub(line, "", out)
     check(re.fullmatch(r"\r\x1b\[Ktophash: \S+busy \(process \d+\) exited with status 0\r\n(\r\x1b\[K)?", rest), f"what stays: {rest!r}")
     for args, env in ((["--summary", "-q"], {}), ([], {}), (["--summary"], {"TERM": "dumb"})):

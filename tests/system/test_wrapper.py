@@ -326,10 +326,12 @@ def wrapper_of_a_killed_tophash():
 def wrapper_of_an_ended_tophash():
     """A signal ends tophash while no Go program has begun. The command runs on."""
     for sig in (signal.SIGINT, signal.SIGTERM):
-        for f in ("pid", "out"):
+        for f in ("pid", "out", "go"):
             tmp(f).unlink(missing_ok=True)
-        t = Tracer("--", "sh", "-c", f"echo $$ >{tmp('pid')}; sleep 1; {text(seven())} >{tmp('out')}", ready=False)
+        wait = f"until [ -e {tmp('go')} ]; do sleep 0.02; done"
+        t = Tracer("--", "sh", "-c", f"echo $$ >{tmp('pid')}; {wait}; {text(seven())} >{tmp('out')}", ready=False)
         started(tmp("pid"))
         t.p.send_signal(sig)
         same(t.p.wait(LONG), -sig, "tophash's end")
+        tmp("go").touch()
         same(json.loads(started(tmp("out")))["removed"], 7, "the program's own count")
