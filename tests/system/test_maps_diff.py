@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import subprocess
-from pathlib import Path
 
 from harness import HERE, REPO, check, Failed, go_build, LONG, options, Program, same, spawn, test, tmp
 from releases import releases
