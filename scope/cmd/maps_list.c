@@ -20,6 +20,8 @@ static void drop_list(struct maps_listing *listing)
 	maps_ways_fini(&listing->ways);
 	heap_close(listing->heap);
 	listing->heap = NULL;
+	heap_copy_free(listing->copy);
+	listing->copy = NULL;
 	stop_close(listing->stop);
 	listing->stop = NULL;
 	vec_each(text, &listing->names) {
@@ -160,7 +162,7 @@ static struct error *add_name(struct maps_listing *listing, const struct gotypes
 static struct error *name_types(struct maps_listing *listing)
 {
 	struct gotypes types = {.module = listing->types.data[0],
-				.memory = target_memory(listing->target),
+				.memory = heap_options_of(listing->heap)->memory,
 				.find = heap_module_of,
 				.find_ctx = (void *)heap_options_of(listing->heap)};
 

@@ -27,7 +27,8 @@ struct maps_listing {
 	uint64_t libraries;  /* Go libraries with a heap of their own, which is not read */
 	const char *library; /* one of them */
 	struct gomap_plan *plan;
-	struct stop *stop; /* --stop; its memory is that of the heap */
+	struct stop *stop;	/* --stop; its memory is that of the heap or of the copy */
+	struct heap_copy *copy; /* --stop; NULL: the heap is not copied */
 	struct heap *heap;
 	struct gomap_list maps;
 	struct maps_ways ways; /* what holds the maps, if options->ways */

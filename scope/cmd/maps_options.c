@@ -43,8 +43,8 @@ static const struct option_spec rows[] = {
 	 .man = "The process: its id, or the name of its program if only one process has it. It is read "
 		"while it runs. It is never changed, and is stopped only by \\fB--stop\\fR."},
 	{.name = "stop", .kind = OPTION_FLAG, .at = AT(stop),
-	 .help = "hold the process while it is read: exact, some ms",
-	 .man = "Holds the process while it is read, so that the result is exact (see "
+	 .help = "hold the process while it is copied: exact, some ms",
+	 .man = "Holds the process while its heap is copied, so that the result is exact (see "
 		"\\fBStopping\\fR)."},
 	{.name = "max-stop", .argument = "TIME", .kind = OPTION_DURATION, .at = AT(max_stop_ns), .rare = true,
 	 .min = 1000000, .max = 3600ull * 1000000000,

@@ -1,21 +1,14 @@
-/* Reads the heap of the target of `tophash maps`: while it runs, while it is held (--stop), or from a core file. */
+/* Reads the heap of the target of `tophash maps`: while it runs, while it is held (--stop: maps_stop.c), or from a core file. */
 #include "base/base.h"
 #include "base/clock.h"
 #include "base/confine.h"
 #include "base/registers.h"
 #include "cmd/cmd.h"
 #include "cmd/maps_list.h"
+#include "cmd/maps_stop.h"
 
 #include <linux/capability.h>
 #include <seccomp.h>
-#include <sys/resource.h>
-
-/* Makes this process one that runs first, so that the target stands as shortly as possible on a busy machine. Nothing needs it
- * if that is not permitted. */
-static void hurry(void)
-{
-	setpriority(PRIO_PROCESS, 0, -20);
-}
 
 /* Gives up all but reading the target, and stopping it if that is wanted. Its memory is foreign, and everything else is open
  * by now. */
@@ -37,7 +30,7 @@ static struct error *give_up(const struct maps_listing *listing)
 	return confine_without_calls(refused, n);
 }
 
-static struct heap_options options_for(const struct maps_listing *listing, enum go_maps maps)
+struct heap_options maps_heap_options(const struct maps_listing *listing, enum go_maps maps)
 {
 	return (struct heap_options){.memory = target_memory(listing->target),
 				     .modules = listing->types.data,
@@ -59,10 +52,8 @@ static struct error *find_ways(const struct maps_options *options, struct heap *
 	return options->who ? maps_ways_of(ret, options->who, options->paths, ret_held) : NULL;
 }
 
-/* Finds the maps of an open heap, by listing->plan, and what holds them. */
-static struct error *find_maps(const struct maps_listing *listing, struct heap *heap,
-			       struct gomap_list *maps, struct maps_ways *ways,
-			       struct maps_held *held)
+struct error *maps_find(const struct maps_listing *listing, struct heap *heap,
+			struct gomap_list *maps, struct maps_ways *ways, struct maps_held *held)
 {
 	try(gomap_find(heap, listing->plan, maps));
 	return find_ways(listing->options, heap, maps, ways, held);
@@ -77,7 +68,7 @@ static struct error *find(struct maps_listing *listing, enum go_maps maps,
 	try(heap_open(options, &listing->heap));
 	if (!listing->plan)
 		try(gomap_plan_new(listing->heap, maps, &listing->plan));
-	try(find_maps(listing, listing->heap, &listing->maps, &listing->ways, &listing->held));
+	try(maps_find(listing, listing->heap, &listing->maps, &listing->ways, &listing->held));
 	listing->totals.seconds = (double)(now_ns() - begun_ns) / 1e9;
 	return NULL;
 }
@@ -100,90 +91,11 @@ static struct error *compare(struct maps_listing *listing)
 	return NULL;
 }
 
-/* ---- --stop ---- */
-
-/* Reads all while the process runs. That tells how long the process would have to stand, and in `like` where everything is.
- * What is found is thrown away. */
-static struct error *rehearse(const struct maps_listing *listing, struct heap *like,
-			      uint64_t *ret_ns)
-{
-	cleanup(gomap_list_fini) struct gomap_list maps = {0};
-	cleanup(heap_close) struct heap *heap = NULL;
-	struct maps_ways ways = {0};
-	struct maps_held held = {0};
-	uint64_t begun_ns = now_ns();
-	struct error *err = heap_open_like(like, heap_options_of(like), &heap);
-
-	if (!err)
-		err = find_maps(listing, heap, &maps, &ways, &held);
-	*ret_ns = now_ns() - begun_ns;
-	maps_ways_fini(&ways);
-	vec_fini(&held.ways);
-	return err;
-}
-
-/* Refuses a stop that would take too long, before it begins. */
-static struct error *expect(const struct maps_listing *listing, uint64_t expected_ns)
-{
-	const struct maps_options *options = listing->options;
-	double expected_ms = (double)expected_ns / 1e6, max_ms = (double)options->max_stop_ns / 1e6;
-
-	if (expected_ns > options->max_stop_ns)
-		return error_new(
-			ERROR_FAILED,
-			"process %d would stand still for about %.1f ms, longer than --max-stop "
-			"(%.0f ms): it was not stopped; give a longer --max-stop, or leave --stop "
-			"out",
-			(int)listing->target->pid, expected_ms, max_ms);
-	if (target_is_stopped(listing->target))
-		cmd_say("process %d is stopped already, and stays so", (int)listing->target->pid);
-	if (!options->quiet)
-		cmd_say("process %d will stand still for about %.1f ms (%.0f ms at most)",
-			(int)listing->target->pid, expected_ms, max_ms);
-	return NULL;
-}
-
-/* Finds the maps of a process that is held. It needs nothing of ptrace any more: it is let go by the end of a thread. */
-static struct error *find_held(struct maps_listing *listing, struct heap *like)
-{
-	static const int refused[] = {SCMP_SYS(ptrace)};
-	struct heap_options options = *heap_options_of(like);
-
-	options.memory = stop_memory(listing->stop);
-	options.registers_n = stop_registers(listing->stop, &options.registers);
-	try(confine_without_calls(refused, ARRAY_SIZE(refused)));
-	try(heap_open_like(like, &options, &listing->heap));
-	return find_maps(listing, listing->heap, &listing->maps, &listing->ways, &listing->held);
-}
-
-static struct error *stop_and_find(struct maps_listing *listing, enum go_maps maps)
-{
-	struct heap_options options = options_for(listing, maps);
-	cleanup(heap_close) struct heap *like = NULL;
-	struct error *err, *torn;
-	uint64_t ns;
-
-	try(heap_open(&options, &like));
-	try(gomap_plan_new(like, maps, &listing->plan));
-	try(rehearse(listing, like, &ns));
-	try(expect(listing, ns));
-	try(stop_begin(listing->target, listing->options->max_stop_ns, &listing->stop));
-	err = find_held(listing, like);
-	torn = stop_end(listing->stop, &ns);
-	setpriority(PRIO_PROCESS, 0, 0);
-	listing->totals.stopped = true;
-	listing->totals.seconds = (double)ns / 1e9;
-	if (!torn)
-		return err;
-	error_free(err); /* what was read made no sense, because it ran */
-	return torn;
-}
-
 /* ---- all ---- */
 
 static struct error *find_in_core(struct maps_listing *listing, enum go_maps maps)
 {
-	struct heap_options options = options_for(listing, maps);
+	struct heap_options options = maps_heap_options(listing, maps);
 
 	options.registers_n = core_registers(listing->target, &options.registers);
 	return find(listing, maps, &options);
@@ -192,7 +104,7 @@ static struct error *find_in_core(struct maps_listing *listing, enum go_maps map
 /* Finds the maps of a process that runs. It may end or execute another program meanwhile. */
 static struct error *find_running(struct maps_listing *listing, enum go_maps maps)
 {
-	struct heap_options options = options_for(listing, maps);
+	struct heap_options options = maps_heap_options(listing, maps);
 	uint64_t before = 0, after = 0;
 	bool known = target_image_id(listing->target, &before);
 	struct error *err = find(listing, maps, &options);
@@ -214,11 +126,11 @@ struct error *maps_read(struct maps_listing *listing, enum go_maps maps)
 	const struct maps_options *options = listing->options;
 
 	if (options->stop)
-		hurry();
+		maps_hurry();
 	if (!listing->confined)
 		try(give_up(listing));
 	listing->confined = true;
 	if (options->core)
 		return find_in_core(listing, maps);
-	return options->stop ? stop_and_find(listing, maps) : find_running(listing, maps);
+	return options->stop ? maps_stop(listing, maps) : find_running(listing, maps);
 }

@@ -3,15 +3,16 @@
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from harness import HERE, check, go_build, LONG, options, Program, same, spawn, test
+from harness import HERE, check, go_build, LONG, options, Program, same, Skip, spawn, test
 from releases import releases
-from test_maps import maps, rows
+from test_maps import maps, PLAIN, rows, STRIPPED, truth_of
 
 SLOTS, TYPE = 20000, "map[int]*main.thing"
 
@@ -68,6 +69,40 @@ def maps_stop_is_exact():
         same(end["read"], "running", "without --stop")
         check(end["gc_cycles"] >= 0 and end["spans_after"] > 0 and end["heap_bytes_after"] > 0, f"what happened meanwhile: {end}")
         p.p.kill()
+
+
+def no_room():
+    """Leaves too little address space for a copy of a heap."""
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 28, 1 << 28))
+
+
+@test
+def maps_stop_from_a_copy_is_the_same():
+    """Each release: maps that are found in the copy of a heap, and what holds them, are those of the process. It is stopped already, and so it
+    is the same for both. Programs with finalizers, and with globals that only code types, are built by one release of each layout."""
+    if options.sanitized:
+        raise Skip("a sanitizer needs more address space than is left here")
+    for go in releases():
+        for source, args in (("live_maps.go", PLAIN), ("queued", STRIPPED), ("typed_maps.go", STRIPPED))[: 3 if go in ("1.23", options.go) else 1]:
+            name = f"{Path(source).stem}-{'stripped' if args else 'plain'}"  # other tests have it, too
+            p, truth = truth_of(go_build(HERE / source, name, *args, go=go), f"copied-{go}")
+            os.kill(p.pid, signal.SIGSTOP)
+            while {t[0] for t in tasks(p.pid)} != {"T"}:
+                time.sleep(0.01)
+            lists = {}
+            for way, limit in (("copied", None), ("marked", no_room)):
+                r = subprocess.run([options.tophash, "maps", "-p", str(p.pid), "--stop", "--max-stop", "20s", "--holders", "--format", "json"], text=True, capture_output=True,
+                                   timeout=LONG, preexec_fn=limit)
+                same((r.returncode, "too little memory for a copy" in r.stderr), (0, way == "marked"), f"{go} {source} {way}: {r.stderr}")
+                lists[way] = [json.loads(x) for x in r.stdout.splitlines()]
+                for member in ("stopped_ns", "seconds", "elapsed_ns"):
+                    lists[way][-1].pop(member, None)
+            found = {x["map"]: x["len"] for x in lists["copied"] if x["event"] == "map"}
+            same({a: found.get(a) for a in truth}, {a: n for a, (_, n) in truth.items()}, f"{go} {source}: lengths of its maps")
+            different = [(a, b) for a, b in zip(lists["copied"], lists["marked"]) if a != b]
+            same((len(lists["copied"]), different[:3]), (len(lists["marked"]), []), f"{go} {source}: lines, and those that differ")
+            os.kill(p.pid, signal.SIGCONT)
+            p.end()
 
 
 @test

@@ -20,6 +20,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { COPY_SMALL = 1 << 20, COPY_LARGE = 1 << 28 };
+
 struct liar {
 	struct memory truth;
 	uint64_t seed;
@@ -175,7 +177,31 @@ static void look_at_maps(struct heap *heap, const struct gomap_list *list,
 	}
 }
 
-/* Reads everything once. Returns how many maps were found, or -1 after an error. */
+/* Opens the heap once more through a copy, which has room for `max` bytes. As long as it is whole, only it is read from then
+ * on. Nobody looks whether anything else is asked for. */
+static struct error *open_copy(struct heap **heap, struct gomap_plan *plan, uint64_t max,
+			       struct heap_copy **ret)
+{
+	struct heap_options options = *heap_options_of(*heap);
+	struct heap *copied = NULL;
+	struct error *err;
+
+	try(heap_copy_new(max, ret));
+	heap_copy_begin(*ret, *heap);
+	heap_copy_from(*ret, options.memory);
+	options.memory = heap_copy_memory(*ret);
+	err = heap_open_like(*heap, &options, &copied);
+	if (err)
+		return err;
+	err = heap_copy_fill(*ret, copied, gomap_may_be_array, plan);
+	if (!err && heap_copy_is_whole(*ret))
+		heap_copy_end(*ret, copied);
+	heap_close(*heap);
+	*heap = copied;
+	return err;
+}
+
+/* Reads everything once, every second time through a copy, which may have too little room. Returns how many maps were found, or -1 after an error. */
 static int64_t read_once(const struct module_at *at, struct liar *liar)
 {
 	struct gotype_module module = {
@@ -187,12 +213,15 @@ static int64_t read_once(const struct module_at *at, struct liar *liar)
 				       .header_mask = gomap_header_mask(at->module->maps),
 				       .keep_parents = true};
 	cleanup(gomap_list_fini) struct gomap_list maps = {0};
+	cleanup(heap_copy_free) struct heap_copy *copy = NULL;
 	cleanup(heap_close) struct heap *heap = NULL;
 	cleanup(gomap_plan_free) struct gomap_plan *plan = NULL;
 	struct error *err = heap_open(&options, &heap);
 
 	if (!err)
 		err = gomap_plan_new(heap, at->module->maps, &plan);
+	if (!err && liar->seed & 1)
+		err = open_copy(&heap, plan, liar->seed & 2 ? COPY_SMALL : COPY_LARGE, &copy);
 	if (!err)
 		err = gomap_find(heap, plan, &maps);
 	if (!err)

@@ -210,6 +210,7 @@ struct error *gomap_plan_new(struct heap *heap, enum go_maps maps, struct gomap_
 		return error_nomem();
 	plan->modules_n = options->modules_n;
 	try(map_types_find(heap, maps, &plan->types));
+	try(arrays_find(heap, &plan->types, layouts[maps]->allocated, &plan->arrays));
 	for (size_t i = 0; i < options->modules_n; i++)
 		try(code_types_open(options->modules[i].image, options->modules[i].tab,
 				    &plan->code[i]));
@@ -227,6 +228,7 @@ void gomap_plan_free(struct gomap_plan *plan)
 	if (!plan)
 		return;
 	map_types_fini(&plan->types);
+	table_fini(&plan->arrays);
 	for (size_t i = 0; i < plan->modules_n; i++)
 		code_types_free(plan->code[i]);
 	free(plan->code);

@@ -5,6 +5,7 @@
  *   classic.c   a map of Go up to 1.23: buckets, overflow buckets, growth
  *   swiss.c     a map of Go since 1.24: groups, tables, a directory
  *   part.c      arrays of buckets or groups
+ *   arrays.c    which objects without pointers may be such arrays
  *   candidates.c  the types that fit a map whose type is not known
  *   reach.c     which types lead to maps
  *   typing.c    the types of maps, by the typed values that lead to them
@@ -94,6 +95,8 @@ struct error *gomap_plan_new(struct heap *heap, enum go_maps maps, struct gomap_
 /* Sets how many buckets and groups of all maps, and how many values, are looked at. The default of both is GOMAP_STEPS_MAX.
  * GOMAP_CANDIDATES_STEPS is lowered to it. */
 void gomap_plan_limit(struct gomap_plan *plan, uint64_t steps);
+/* For heap_copy_fill(); ctx is the plan. Objects without pointers of other sizes need not be in the copy. */
+bool gomap_may_be_array(void *ctx, uint64_t size);
 void gomap_plan_free(struct gomap_plan *plan); /* NULL is legal */
 CLEANUP_FUNC(struct gomap_plan, gomap_plan_free)
 

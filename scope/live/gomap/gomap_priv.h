@@ -37,7 +37,8 @@ struct gomap_plan {
 	struct map_types types;
 	struct code_types **code; /* what the code of each module says */
 	size_t modules_n;
-	uint64_t steps; /* gomap_plan_limit() */
+	uint64_t steps;	     /* gomap_plan_limit() */
+	struct table arrays; /* sizes of objects without pointers that may be arrays of parts */
 };
 
 struct gomap_reader {
@@ -226,5 +227,10 @@ void typing_add_object(struct typing *typing, uint64_t addr, uint64_t type, uint
 void typing_add_closure(struct typing *typing, uint64_t addr, uint64_t func);
 /* Types the maps of the list, which is sorted by address. Errors: no memory. */
 struct error *typing_run(struct typing *typing, struct gomap_list *maps);
+
+/* arrays.c */
+/* Finds the sizes of objects without pointers that may be arrays of parts of some map type. */
+struct error *arrays_find(const struct heap *heap, const struct map_types *types,
+			  uint64_t (*allocated)(uint64_t n), struct table *ret);
 
 #endif

@@ -96,6 +96,7 @@ void heap_close(struct heap *heap)
 		return;
 	heap_cache_free(heap->cache);
 	vec_fini(&heap->spans);
+	vec_fini(&heap->stacks_at);
 	table_fini(&heap->arenas_at);
 	vec_each(arena, &heap->arenas)
 		free(*arena);

@@ -4,6 +4,8 @@
  * follows the words that the heap calls pointers. It needs neither types nor debug information. The process is only read.
  *
  *   cache.c   memory of the process, in blocks that are kept
+ *   copy.c    a copy of pages, which is read in place of the process
+ *   fill.c    what goes into the copy
  *   spans.c   the spans: where objects are, and how large
  *   masks.c   which words of a type are pointers
  *   words.c   which words of an object are pointers
@@ -145,6 +147,51 @@ struct error *heap_open_like(const struct heap *like, const struct heap_options 
 			     struct heap **ret);
 void heap_close(struct heap *heap); /* NULL is legal */
 CLEANUP_FUNC(struct heap, heap_close)
+
+/* ---- a copy of the process ----
+ *
+ * A process need not stand still while it is marked, but only while it is copied:
+ *
+ *	heap_copy_begin(copy, like);
+ *	heap_copy_from(copy, memory of the process that stands);
+ *	heap_open_like(like, options with heap_copy_memory(copy), &heap);
+ *	heap_copy_fill(copy, heap, wanted, ctx);
+ *	if (heap_copy_is_whole(copy))
+ *		heap_copy_end(copy, heap);
+ *
+ * If it is whole, the process may run on, and all that is asked about the heap is answered as it was. Otherwise what is missing is
+ * read from the process, which has to stand still for that. */
+
+struct heap_copy;
+
+/* Reserves addresses for a copy of at most `max` bytes, besides its page table. Errors: no memory. */
+struct error *heap_copy_new(uint64_t max, struct heap_copy **ret);
+void heap_copy_free(struct heap_copy *copy); /* NULL is legal */
+CLEANUP_FUNC(struct heap_copy, heap_copy_free)
+/* Takes the memory for that many bytes from the kernel, which would take longer than to copy them. */
+void heap_copy_prepare(struct heap_copy *copy, uint64_t bytes);
+/* Forgets what is in the copy, and copies what never changes, from the memory of a heap that is open: types. From here on, each
+ * page is kept that is read through heap_copy_memory(). */
+void heap_copy_begin(struct heap_copy *copy, const struct heap *like);
+/* Sets what is copied. */
+void heap_copy_from(struct heap_copy *copy, struct memory memory);
+/* Reads through the copy. Valid as long as the copy. */
+struct memory heap_copy_memory(struct heap_copy *copy);
+/* Tells whether objects without pointers are needed that take `size` bytes with their slack. */
+typedef bool heap_is_wanted(void *ctx, uint64_t size);
+/* Returns how many bytes heap_copy_begin() and heap_copy_fill() would copy, of types and of the heap. */
+uint64_t heap_copy_size(const struct heap *heap, heap_is_wanted *wanted, void *ctx);
+/* Before heap_mark(): reads all that it needs, and the objects of the heap. The heap was opened with the memory of the copy.
+ * Errors (ERROR_TARGET): the roots make no sense; no memory. */
+struct error *heap_copy_fill(struct heap_copy *copy, struct heap *heap, heap_is_wanted *wanted,
+			     void *ctx);
+/* Tells whether all that was read is in the copy: it has room for no more than `max` bytes. */
+bool heap_copy_is_whole(const struct heap_copy *copy);
+/* Ends the copy. Memory that is not in it is read from the process, if it lies outside of the heap: tables of
+ * methods and masks of types, which never change. Of the heap, nothing else can be read. */
+void heap_copy_end(struct heap_copy *copy, const struct heap *heap);
+/* After heap_copy_end(): tells whether anything was read from the process. */
+bool heap_copy_was_late(const struct heap_copy *copy);
 
 /* Marks what is alive. Call it once. Errors (ERROR_TARGET): the roots make no sense; no memory. */
 struct error *heap_mark(struct heap *heap, const struct heap_hooks *hooks);

@@ -95,6 +95,7 @@ struct heap {
 	struct heap_globals globals; /* run-time addresses */
 	struct heap_cache *cache;
 	VEC(struct heap_span) spans;
+	VEC(struct heap_range) stacks_at;   /* spans of stacks, also of those that nobody uses */
 	struct table arenas_at;		    /* arena number -> index */
 	VEC(struct heap_arena *) arenas;    /* owned */
 	struct heap_near near[NEAR_ARENAS]; /* arenas that were found last */
@@ -139,6 +140,12 @@ struct error *heap_cache_new(struct memory memory, struct heap_cache **ret);
 void heap_cache_free(struct heap_cache *cache);
 void heap_cache_forget(struct heap_cache *cache);
 bool heap_cache_read(struct heap_cache *cache, uint64_t addr, void *to, size_t size);
+
+/* copy.c */
+/* Forgets what is in the copy. From here on, each page is kept that is read. */
+void heap_copy_forget(struct heap_copy *copy);
+/* Copies the pages of a range that can be read and are not in the copy. */
+void heap_copy_range(struct heap_copy *copy, uint64_t addr, uint64_t size);
 
 /* spans.c */
 struct error *heap_read_spans(struct heap *heap);

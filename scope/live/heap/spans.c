@@ -7,6 +7,7 @@
 enum {
 	SPANS_MAX = 1 << 24,
 	STATE_IN_USE = 1, /* mSpanInUse: it holds objects */
+	STATE_MANUAL = 2, /* mSpanManual: it holds stacks, or what the collector needs */
 	RECORD_MAX = 160,
 	ELEMS_MAX = UINT16_MAX, /* of a span; the runtime makes 1,024 at most */
 	ARENAS_MAX = 1 << 15,	/* 2 TiB of heap */
@@ -55,6 +56,17 @@ static bool take_record(const struct heap_fields *f, const uint8_t *record, stru
 	return true;
 }
 
+/* Makes a range of the record of a span that holds stacks. */
+static bool take_stacks(const struct heap_fields *f, const uint8_t *record, struct heap_range *ret)
+{
+	uint64_t pages = field(record, f->span_pages, 8);
+
+	ret->from = field(record, f->span_start, 8);
+	ret->to = ret->from + (pages << PAGE_BITS);
+	return field(record, f->span_state, 1) == STATE_MANUAL && pages && pages < PAGES_MAX &&
+	       !(ret->from & (PAGE - 1)) && ret->to > ret->from;
+}
+
 static int by_base(const void *a, const void *b)
 {
 	const struct heap_span *x = a, *y = b;
@@ -69,14 +81,17 @@ static struct error *read_records(struct heap *heap, const uint64_t *pointers, s
 	for (size_t i = 0; i < n; i++) {
 		uint8_t record[RECORD_MAX];
 		struct heap_span span;
+		struct heap_range stacks;
 		bool sane;
 
 		if (!heap_cache_read(heap->cache, pointers[i], record, heap->fields.span_size)) {
 			++*bad;
 			continue;
 		}
-		if (take_record(&heap->fields, record, &span, &sane) &&
-		    !vec_push(&heap->spans, span))
+		if (take_record(&heap->fields, record, &span, &sane)
+			    ? !vec_push(&heap->spans, span)
+			    : take_stacks(&heap->fields, record, &stacks) &&
+				      !vec_push(&heap->stacks_at, stacks))
 			return error_nomem();
 		*bad += !sane;
 	}

@@ -1,0 +1,20 @@
+/* maps --stop: the process stands still while its heap is copied, or marked. */
+#ifndef CMD_MAPS_STOP_H
+#define CMD_MAPS_STOP_H
+
+#include "cmd/maps_list.h"
+
+/* Makes this process one that runs first, so that the target stands as shortly as possible on a busy machine. Nothing needs it
+ * if that is not permitted. */
+void maps_hurry(void);
+/* Stops the target, and finds its maps as they were then. Errors: it would stand longer than --max-stop, or did; it cannot
+ * be stopped, or has ended; as maps_read(). */
+struct error *maps_stop(struct maps_listing *listing, enum go_maps maps);
+
+/* maps_read.c */
+struct heap_options maps_heap_options(const struct maps_listing *listing, enum go_maps maps);
+/* Finds the maps of an open heap, by listing->plan, and what holds them. */
+struct error *maps_find(const struct maps_listing *listing, struct heap *heap,
+			struct gomap_list *maps, struct maps_ways *ways, struct maps_held *held);
+
+#endif
