@@ -41,6 +41,7 @@ void maps_list_fini(struct maps_listing *listing)
 	drop_list(listing);
 	gomap_list_fini(&listing->before);
 	gomap_plan_free(listing->plan);
+	maps_debugs_fini(&listing->debugs);
 	vec_fini(&listing->types);
 	module_list_fini(&listing->found);
 	modules_free(listing->modules);
@@ -69,6 +70,7 @@ static struct error *take_modules(struct maps_listing *listing)
 		}
 		if (!vec_push(&listing->types, types))
 			return error_nomem();
+		try(maps_debug_add(&listing->debugs, at->module, at->bias));
 	}
 	if (program)
 		return NULL;

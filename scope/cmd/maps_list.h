@@ -4,6 +4,7 @@
 #define CMD_MAPS_LIST_H
 
 #include "base/table.h"
+#include "cmd/maps_debug.h"
 #include "cmd/maps_group.h"
 #include "cmd/maps_holders.h"
 #include "cmd/maps_options.h"
@@ -24,8 +25,9 @@ struct maps_listing {
 	struct modules *modules;
 	struct module_list found; /* the Go modules of the process */
 	VEC(struct gotype_module) types;
-	uint64_t libraries;  /* Go libraries with a heap of their own, which is not read */
-	const char *library; /* one of them */
+	uint64_t libraries;	   /* Go libraries with a heap of their own, which is not read */
+	const char *library;	   /* one of them */
+	struct maps_debugs debugs; /* of the modules of types */
 	struct gomap_plan *plan;
 	struct stop *stop;	/* --stop; its memory is that of the heap or of the copy */
 	struct heap_copy *copy; /* --stop; NULL: the heap is not copied */

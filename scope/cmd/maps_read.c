@@ -11,14 +11,17 @@
 #include <seccomp.h>
 
 /* Gives up all but reading the target, and stopping it if that is wanted. Its memory is foreign, and everything else is open
- * by now. */
+ * by now. The kernel ends the processes that read debug information with this one only if this one has the right to signal them. No
+ * system call can use that right. */
 static struct error *give_up(const struct maps_listing *listing)
 {
 	const struct maps_options *options = listing->options;
-	int refused[6] = {SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(process_vm_writev)};
+	int refused[9] = {SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(process_vm_writev)};
+	uint64_t keep = maps_debug_waits(&listing->debugs) ? 1ull << CAP_KILL : 0;
 	size_t n = 3;
 
-	try(confine_capabilities(options->core ? 0 : 1ull << CAP_SYS_PTRACE | listing->rights));
+	try(confine_capabilities(keep |
+				 (options->core ? 0 : 1ull << CAP_SYS_PTRACE | listing->rights)));
 	if (options->stop)
 		try(confine_ptrace());
 	else
@@ -26,6 +29,9 @@ static struct error *give_up(const struct maps_listing *listing)
 	if (!listing->signals) {
 		refused[n++] = SCMP_SYS(kill);
 		refused[n++] = SCMP_SYS(tgkill);
+		refused[n++] = SCMP_SYS(pidfd_send_signal);
+		refused[n++] = SCMP_SYS(rt_sigqueueinfo);
+		refused[n++] = SCMP_SYS(rt_tgsigqueueinfo);
 	}
 	return confine_without_calls(refused, n);
 }
@@ -59,6 +65,13 @@ struct error *maps_find(const struct maps_listing *listing, struct heap *heap,
 	return find_ways(listing->options, heap, maps, ways, held);
 }
 
+struct error *maps_new_plan(struct maps_listing *listing, struct heap *heap, enum go_maps maps)
+{
+	try(gomap_plan_new(heap, maps, &listing->plan));
+	gomap_plan_describe(listing->plan, maps_debug_describe, &listing->debugs);
+	return NULL;
+}
+
 /* Opens the heap of a process that runs, or of a core, and finds its maps. */
 static struct error *find(struct maps_listing *listing, enum go_maps maps,
 			  const struct heap_options *options)
@@ -67,7 +80,7 @@ static struct error *find(struct maps_listing *listing, enum go_maps maps,
 
 	try(heap_open(options, &listing->heap));
 	if (!listing->plan)
-		try(gomap_plan_new(listing->heap, maps, &listing->plan));
+		try(maps_new_plan(listing, listing->heap, maps));
 	try(maps_find(listing, listing->heap, &listing->maps, &listing->ways, &listing->held));
 	listing->totals.seconds = (double)(now_ns() - begun_ns) / 1e9;
 	return NULL;

@@ -76,6 +76,9 @@ void maps_say_lacks(const struct maps_listing *listing)
 		cmd_say("%s is a Go library with a heap of its own, which is not read: its maps are not listed%s",
 			listing->library,
 			listing->libraries > 1 ? ", nor are those of other libraries" : "");
+	if (maps_debug_why(&listing->debugs))
+		cmd_say("the debug information of the program could not be read (%s): the types of some maps are not known for that",
+			maps_debug_why(&listing->debugs));
 	if (listing->totals.queue_unread)
 		cmd_say("the queue of finalizers cannot be read: maps that only objects in it hold are missing (please "
 			"report the release of Go, which \"tophash ps\" shows)");

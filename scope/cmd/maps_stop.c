@@ -104,7 +104,9 @@ static struct error *rehearse(struct maps_listing *listing, const struct heap *l
 		cmd_say("there is too little memory for a copy of the heap: process %d will stand until all "
 			"maps are found",
 			(int)listing->target->pid);
-	return rehearse_mark(listing, like, ret_ns);
+	try(rehearse_mark(listing, like, ret_ns));
+	/* If it has waited for debug information, it has to be measured without that. */
+	return maps_debug_asked(&listing->debugs) ? rehearse_mark(listing, like, ret_ns) : NULL;
 }
 
 /* Refuses a stop that would take too long, before it begins. */
@@ -144,6 +146,13 @@ static struct error *find(struct maps_listing *listing)
 	return maps_find(listing, listing->heap, &listing->maps, &listing->ways, &listing->held);
 }
 
+/* Finds the maps while the target stands. It must not wait for debug information then. */
+static struct error *find_standing(struct maps_listing *listing)
+{
+	gomap_plan_describe(listing->plan, NULL, NULL);
+	return find(listing);
+}
+
 /* Lets the target go. An error of what was read before makes no sense if it ran meanwhile. */
 static struct error *let_go(struct maps_listing *listing, struct error *err)
 {
@@ -164,7 +173,7 @@ static struct error *find_held(struct maps_listing *listing, const struct heap *
 			       const struct heap_options *options)
 {
 	try(heap_open_like(like, options, &listing->heap));
-	return find(listing);
+	return find_standing(listing);
 }
 
 /* Copies the heap of a process that stands, lets it go, and finds the maps in the copy. If the heap has outgrown the copy, they are
@@ -175,7 +184,7 @@ static struct error *find_copied(struct maps_listing *listing, const struct heap
 	struct error *err = copy_heap(listing, options->memory, options, like, &listing->heap);
 
 	if (err || !heap_copy_is_whole(listing->copy))
-		return let_go(listing, err ? err : find(listing));
+		return let_go(listing, err ? err : find_standing(listing));
 	heap_copy_end(listing->copy, listing->heap);
 	try(let_go(listing, NULL));
 	return find(listing);
@@ -218,7 +227,7 @@ struct error *maps_stop(struct maps_listing *listing, enum go_maps maps)
 	uint64_t ns, image = 0;
 
 	try(heap_open(&options, &like));
-	try(gomap_plan_new(like, maps, &listing->plan));
+	try(maps_new_plan(listing, like, maps));
 	try(rehearse(listing, like, &ns));
 	try(expect(listing, ns));
 	target_image_id(listing->target, &image);

@@ -13,6 +13,8 @@ struct error *maps_stop(struct maps_listing *listing, enum go_maps maps);
 
 /* maps_read.c */
 struct heap_options maps_heap_options(const struct maps_listing *listing, enum go_maps maps);
+/* Reads the files of the program for maps_find(). */
+struct error *maps_new_plan(struct maps_listing *listing, struct heap *heap, enum go_maps maps);
 /* Finds the maps of an open heap, by listing->plan, and what holds them. */
 struct error *maps_find(const struct maps_listing *listing, struct heap *heap,
 			struct gomap_list *maps, struct maps_ways *ways, struct maps_held *held);

@@ -1,4 +1,4 @@
-/* read/debuginfo/, elfsym.c: opens a file and asks for addresses in all its segments. It does this
+/* read/debuginfo/, elfsym.c: opens a file and asks for addresses in all its segments, and for variables. It does this
  * in its own process, and therefore also finds faults of libdw. (The tool uses a child process,
  * which may die.) */
 #include "fuzz.h"
@@ -46,6 +46,15 @@ static void ask_symbols(const struct image *image)
 	elfsym_close(symbols);
 }
 
+static void ask_variables(struct debuginfo *dwarf)
+{
+	struct debuginfo_ask wanted = {.types = 0x500000, .made = 1ull << 63};
+	struct debuginfo_variables found = {0};
+
+	error_free(debuginfo_variables(dwarf, &wanted, &found));
+	debuginfo_variables_fini(&found);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	int fd = memfd_create("fuzz", MFD_CLOEXEC);
@@ -62,6 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	err = debuginfo_open(fd, NULL, &dwarf);
 	for (uint64_t pc = 0x1000; !err && pc < 0x1400; pc += 3)
 		ask(dwarf, pc);
+	if (!err)
+		ask_variables(dwarf);
 	error_free(err);
 	debuginfo_close(dwarf);
 	image_close(image);

@@ -293,15 +293,17 @@ def maps_in_groups():
 
 @test
 def maps_gives_up_its_rights():
-    """While it writes, it has the right to read processes and no other one, and can neither write to one nor execute a program."""
-    p, _ = truth_of(go_build(HERE / "live_maps.go", "live_maps-plain"), "truth-rights")
-    reader = spawn([options.tophash, "maps", "--format", "json", "-p", p.pid], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    first = reader.stdout.readline()  # the rest does not fit into the pipe
-    status = dict(x.split(":\t", 1) for x in Path(f"/proc/{reader.pid}/status").read_text().splitlines())
-    same([int(status[x], 16) for x in ("CapEff", "CapPrm", "CapInh", "CapAmb")], [1 << 19, 1 << 19, 0, 0], "capabilities")
-    same((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"), "no new privileges, a filter of calls")
-    same(len((first + reader.stdout.read()).splitlines()), int(json.loads(maps("--format", "json", "-p", p.pid).stdout.splitlines()[-1])["maps"]) + 1, "lines")
-    p.end()
+    """While it writes, it has the right to read processes and no other one, and can neither write to one nor execute a program. If the program has
+    debug information, it also has the right with which its child ends."""
+    for way, args, more in (("plain", PLAIN, 1 << 5), ("stripped", STRIPPED, 0)):
+        p, _ = truth_of(go_build(HERE / "live_maps.go", f"live_maps-{way}", *args), f"truth-rights-{way}")
+        reader = spawn([options.tophash, "maps", "--format", "json", "-p", p.pid], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        first = reader.stdout.readline()  # the rest does not fit into the pipe
+        status = dict(x.split(":\t", 1) for x in Path(f"/proc/{reader.pid}/status").read_text().splitlines())
+        same([int(status[x], 16) for x in ("CapEff", "CapPrm", "CapInh", "CapAmb")], [1 << 19 | more, 1 << 19 | more, 0, 0], f"{way}: capabilities")
+        same((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"), "no new privileges, a filter of calls")
+        same(len((first + reader.stdout.read()).splitlines()), int(json.loads(maps("--format", "json", "-p", p.pid).stdout.splitlines()[-1])["maps"]) + 1, "lines")
+        p.end()
 
 
 @test

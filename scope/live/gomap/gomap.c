@@ -209,6 +209,7 @@ struct error *gomap_plan_new(struct heap *heap, enum go_maps maps, struct gomap_
 	if (!plan->code)
 		return error_nomem();
 	plan->modules_n = options->modules_n;
+	try(described_new(options->modules_n, &plan->described));
 	try(map_types_find(heap, maps, &plan->types));
 	try(arrays_find(heap, &plan->types, layouts[maps]->allocated, &plan->arrays));
 	for (size_t i = 0; i < options->modules_n; i++)
@@ -223,12 +224,18 @@ void gomap_plan_limit(struct gomap_plan *plan, uint64_t steps)
 	plan->steps = steps;
 }
 
+void gomap_plan_describe(struct gomap_plan *plan, gomap_describe *describe, void *ctx)
+{
+	described_set(plan->described, describe, ctx);
+}
+
 void gomap_plan_free(struct gomap_plan *plan)
 {
 	if (!plan)
 		return;
 	map_types_fini(&plan->types);
 	table_fini(&plan->arrays);
+	described_free(plan->described);
 	for (size_t i = 0; i < plan->modules_n; i++)
 		code_types_free(plan->code[i]);
 	free(plan->code);

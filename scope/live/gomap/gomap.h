@@ -9,6 +9,7 @@
  *   candidates.c  the types that fit a map whose type is not known
  *   reach.c     which types lead to maps
  *   typing.c    the types of maps, by the typed values that lead to them
+ *   described.c  what debug information tells about types
  *   slots.c     what lies at a place in a map, or in an interface
  *   seeds.c     the typed values that the search begins with
  *   walk.c      the buckets or groups of one map, one after the other
@@ -24,6 +25,7 @@
 #define LIVE_GOMAP_GOMAP_H
 
 #include "base/base.h"
+#include "base/buf_type.h"
 #include "live/heap/heap.h"
 #include "read/gofile/gofile.h"
 #include "read/layout/layout.h"
@@ -84,6 +86,23 @@ struct gomap_list {
 /* What the files of the program tell: its map types, and what its code says about types. */
 struct gomap_plan;
 
+/* A global variable. */
+struct gomap_variable {
+	uint64_t addr, type; /* run-time */
+};
+
+/* What debug information tells about the variables of a module. Types without a descriptor in the program have one that was made
+ * (gotype_make()): they are at an address that was asked for, and their fields GOTYPE_MADE_FIELDS after that. Nothing of it is
+ * believed: it is read with the checks for a process. */
+struct gomap_described {
+	VEC(struct gomap_variable) variables;
+	struct buf types, fields;
+};
+
+/* Describes the variables of a module. Made types are to be at `made`. *ret is empty, and becomes the plan's. Nothing is known: it stays
+ * empty. */
+typedef void gomap_describe(void *ctx, size_t module, uint64_t made, struct gomap_described *ret);
+
 enum {
 	GOMAP_STEPS_MAX = 1 << 28,
 	GOMAP_CANDIDATES_STEPS =
@@ -97,6 +116,9 @@ struct error *gomap_plan_new(struct heap *heap, enum go_maps maps, struct gomap_
 void gomap_plan_limit(struct gomap_plan *plan, uint64_t steps);
 /* For heap_copy_fill(); ctx is the plan. Objects without pointers of other sizes need not be in the copy. */
 bool gomap_may_be_array(void *ctx, uint64_t size);
+/* Sets who describes variables. Each module is asked about at most once: by the first gomap_find() that finds a map which is not empty
+ * and whose type nothing else tells. NULL: nobody is asked any more; what was told before stays. */
+void gomap_plan_describe(struct gomap_plan *plan, gomap_describe *describe, void *ctx);
 void gomap_plan_free(struct gomap_plan *plan); /* NULL is legal */
 CLEANUP_FUNC(struct gomap_plan, gomap_plan_free)
 

@@ -39,7 +39,21 @@ struct gomap_plan {
 	size_t modules_n;
 	uint64_t steps;	     /* gomap_plan_limit() */
 	struct table arrays; /* sizes of objects without pointers that may be arrays of parts */
+	struct described *described;
 };
+
+/* described.c */
+/* Prepares for a number of modules. Errors: no memory. */
+struct error *described_new(size_t modules, struct described **ret);
+void described_free(struct described *described); /* NULL is legal */
+CLEANUP_FUNC(struct described, described_free)
+void described_set(struct described *described, gomap_describe *describe, void *ctx);
+/* Asks about the modules about which nobody was asked. */
+void described_ask(struct described *described);
+/* Returns what is known about a module. */
+const struct gomap_described *described_of(const struct described *described, size_t module);
+/* Returns the memory of the process with the types that were made. It is valid until the next call. */
+struct memory described_memory(struct described *described, const struct memory *memory);
 
 struct gomap_reader {
 	struct heap *heap;

@@ -223,3 +223,23 @@ void typing_add_globals(struct typing *typing, bool shapes)
 		vec_each(item, &typing->later)
 			typing_push(typing, item->kind, item->addr, item->type, item->count);
 }
+
+/* ---- debug information ---- */
+
+/* Tells whether a map that has elements has no type. */
+static bool is_type_missing(const struct typing *typing)
+{
+	vec_each(map, &typing->maps->list)
+		if (!map->type && !map->never_filled && !map->weak && map->len)
+			return true;
+	return false;
+}
+
+void typing_add_described(struct typing *typing)
+{
+	if (is_type_missing(typing))
+		described_ask(typing->described);
+	for (size_t i = 0; i < typing->options->modules_n; i++)
+		vec_each(variable, &described_of(typing->described, i)->variables)
+			typing_push(typing, ITEM_VALUES, variable->addr, variable->type, 1);
+}

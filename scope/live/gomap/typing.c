@@ -26,12 +26,14 @@ struct error *typing_new(const struct gomap_reader *reader, const struct gomap_p
 	typing->reader = reader;
 	typing->ops = ops;
 	typing->code = plan->code;
+	typing->described = plan->described;
 	typing->steps_max = plan->steps;
 	typing->options = options;
-	typing->reach.types = (struct gotypes){.module = options->modules[0],
-					       .memory = options->memory,
-					       .find = heap_module_of,
-					       .find_ctx = (void *)options};
+	typing->reach.types =
+		(struct gotypes){.module = options->modules[0],
+				 .memory = described_memory(plan->described, &options->memory),
+				 .find = heap_module_of,
+				 .find_ctx = (void *)options};
 	*ret = typing;
 	return NULL;
 }
@@ -350,6 +352,8 @@ struct error *typing_run(struct typing *typing, struct gomap_list *maps)
 	run_queue(typing);
 	/* The code of a generic function names types by their shape. Any other source is better. */
 	typing_add_globals(typing, true);
+	run_queue(typing);
+	typing_add_described(typing);
 	run_queue(typing);
 	if (typing->failed)
 		return error_nomem();

@@ -46,6 +46,7 @@ struct typing {
 	VEC(struct gomap_value) others; /* of interfaces, which lead to no map */
 	struct gomap_list *maps;
 	struct code_types **code; /* what the code of each module says */
+	struct described *described;
 	VEC(struct found_closure) found;
 	struct table closures_at; /* run-time address of a function -> index in closures */
 	VEC(struct closure_type) closures;
@@ -70,5 +71,7 @@ struct error *typing_read_code(struct typing *typing);
 /* Adds the global variables whose types the code tells. With `shapes`, adds those whose types come from generic code, and the
  * closures of generic code. */
 void typing_add_globals(struct typing *typing, bool shapes);
+/* Adds the global variables that debug information describes, if a map that has elements has no type yet. */
+void typing_add_described(struct typing *typing);
 
 #endif

@@ -7,6 +7,11 @@
 #include "read/debuginfo/debuginfo.h"
 #include "read/debuginfo/message.h"
 
+#include <errno.h>
+#include <poll.h>
+#include <sys/resource.h>
+
+enum { IDLE_CPU_S = 10 };	/* a program of 43 MB takes a tenth of a second */
 #define MEMORY_MAX (6ull << 30) /* address space: DEBUGINFO_BYTES_MAX, and libdw's own data */
 
 /* ---- other files ---- */
@@ -68,31 +73,79 @@ static void put_answer(struct buf *to, struct debuginfo *dwarf, uint64_t pc)
 	}
 }
 
+static void put_size(struct buf *to, const struct buf *part)
+{
+	uint32_t size = (uint32_t)part->len;
+
+	buf_put(to, &size, sizeof(size));
+}
+
+/* Answers with the variables of packages. */
+static bool serve_variables(struct debuginfo *dwarf, int socket, struct buf *to)
+{
+	cleanup(debuginfo_variables_fini) struct debuginfo_variables found = {0};
+	struct debuginfo_ask ask;
+	struct error *err;
+
+	if (!message_read(socket, &ask, sizeof(ask), -1))
+		return false;
+	err = debuginfo_variables(dwarf, &ask, &found);
+	if (err) {
+		error_free(err);
+		return false;
+	}
+	put_size(to, &found.variables);
+	put_size(to, &found.types);
+	put_size(to, &found.fields);
+	buf_put(to, found.variables.data, found.variables.len);
+	buf_put(to, found.types.data, found.types.len);
+	buf_put(to, found.fields.data, found.fields.len);
+	return message_put(socket, to);
+}
+
 static bool serve_one(struct debuginfo *dwarf, int socket, struct buf *to)
 {
 	static uint64_t pcs[DEBUGINFO_READER_BATCH];
 	uint32_t n;
 
-	if (!message_read(socket, &n, sizeof(n), -1) || n > DEBUGINFO_READER_BATCH ||
-	    !message_read(socket, pcs, n * sizeof(*pcs), -1))
-		return false;
 	buf_reset(to);
 	buf_char(to, MESSAGE_ANSWER);
+	if (!message_read(socket, &n, sizeof(n), -1))
+		return false;
+	if (n == MESSAGE_VARIABLES)
+		return serve_variables(dwarf, socket, to);
+	if (n > DEBUGINFO_READER_BATCH || !message_read(socket, pcs, n * sizeof(*pcs), -1))
+		return false;
 	for (uint32_t i = 0; i < n && to->len <= MESSAGE_MAX; i++)
 		put_answer(to, dwarf, pcs[i]);
 	return message_put(socket, to);
 }
 
-void debuginfo_child(int fd, int socket, pid_t parent)
+/* Waits for a question. Returns false if the parent has none. */
+static bool wait_idle(int socket)
+{
+	struct pollfd readable = {.fd = socket, .events = POLLIN};
+
+	while (poll(&readable, 1, -1) < 0 && errno == EINTR)
+		;
+	return (readable.revents & (POLLIN | POLLHUP)) == POLLIN;
+}
+
+void debuginfo_child(int fd, int socket, pid_t parent, bool idle)
 {
 	struct debuginfo_files files = {.ctx = &socket, .open = ask_file};
 	int *needed[] = {&fd, &socket};
 	struct buf to = {0};
 	struct debuginfo *dwarf = NULL;
 	struct error *err;
+	const struct rlimit idle_time = {.rlim_cur = IDLE_CPU_S, .rlim_max = IDLE_CPU_S};
 	const char *text, *separate;
 
+	if (idle)
+		setrlimit(RLIMIT_CPU, &idle_time); /* nobody may be able to end it by force */
 	err = confine_reader(parent, needed, ARRAY_SIZE(needed), MEMORY_MAX);
+	if (!err && idle && !wait_idle(socket))
+		_exit(0);
 	if (!err)
 		err = debuginfo_open(fd, &files, &dwarf);
 	text = err ? err->text : "";

@@ -71,4 +71,9 @@ enum debuginfo_miss debuginfo_frames(struct debuginfo *dwarf, uint64_t pc,
 				     struct debuginfo_frame *ret, size_t max, size_t *ret_n,
 				     uint64_t *ret_entry);
 
+/* Collects the variables of Go packages whose types have pointers, and those types. What is too much is left out. Errors: no
+ * memory. */
+struct error *debuginfo_variables(struct debuginfo *dwarf, const struct debuginfo_ask *ask,
+				  struct debuginfo_variables *ret);
+
 #endif

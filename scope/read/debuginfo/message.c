@@ -1,5 +1,6 @@
 #include "read/debuginfo/message.h"
 #include "base/buf.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -24,13 +25,16 @@ bool message_write(int fd, const void *bytes, size_t size)
 
 bool message_read(int fd, void *bytes, size_t size, int patience_ms)
 {
+	uint64_t until_ns = now_ns() + (uint64_t)(patience_ms > 0 ? patience_ms : 0) * 1000000;
 	char *at = bytes;
 
 	while (size) {
 		struct pollfd readable = {.fd = fd, .events = POLLIN};
+		uint64_t left_ns = until_ns - now_ns();
 		ssize_t n;
 
-		if (patience_ms >= 0 && poll(&readable, 1, patience_ms) == 0)
+		if (patience_ms >= 0 &&
+		    ((int64_t)left_ns < 0 || poll(&readable, 1, (int)(left_ns / 1000000)) == 0))
 			return false;
 		n = read(fd, at, size);
 		if (n < 0 && errno == EINTR)

@@ -1,7 +1,7 @@
 /* The messages between the process that reads debug information and its parent, over one stream
  * socket. All numbers are little-endian. No file outside this room includes this.
  *
- *     parent: request     n u32, n x pc u64
+ *     parent: request     n u32, n x pc u64; or MESSAGE_VARIABLES u32, struct debuginfo_ask
  *     child:  size u32, then `size` bytes, the first of which is an enum message_kind:
  *
  *       WANTED            alternate u8, ordinal u8, id_n u8, id, name NUL-terminated
@@ -11,6 +11,7 @@
  *       ANSWER            for each pc of the request
  *                           miss u8 (enum debuginfo_miss), n u8, entry u64
  *                           n x { inlined u8, line u32, func NUL-terminated, file NUL-terminated }
+ *                         for MESSAGE_VARIABLES: sizes 3 x u32; variables, types, fields (debuginfo_variables)
  */
 #ifndef READ_DEBUGINFO_MESSAGE_H
 #define READ_DEBUGINFO_MESSAGE_H
@@ -20,11 +21,11 @@
 enum message_kind { MESSAGE_WANTED = 'w', MESSAGE_OPENED = 'o', MESSAGE_ANSWER = 'a' };
 enum message_found { FOUND_NOTHING, FOUND_FILE, FOUND_REFUSED };
 
-#define MESSAGE_MAX (1u << 30)
+#define MESSAGE_MAX	  (1u << 30)
+#define MESSAGE_VARIABLES UINT32_MAX
 
 bool message_write(int fd, const void *bytes, size_t size);
-/* Reads exactly `size` bytes. patience_ms is how long to wait for the next bytes; -1 waits without
- * a limit. */
+/* Reads exactly `size` bytes. patience_ms is how long to wait for them; -1 waits without a limit. */
 bool message_read(int fd, void *bytes, size_t size, int patience_ms);
 /* Sends the size of a message, and the message. */
 bool message_put(int fd, const struct buf *message);

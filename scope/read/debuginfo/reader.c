@@ -1,6 +1,7 @@
 #include "read/debuginfo/reader.h"
 #include "base/reader.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "read/debuginfo/child.h"
 #include "read/debuginfo/debuginfo.h"
 #include "read/debuginfo/message.h"
@@ -14,6 +15,7 @@
 
 enum {
 	PATIENCE_S = 60, /* for one answer; 65536 addresses of a 43 MB program take half a second */
+	VARIABLES_S = 5, /* for the variables; a program of 43 MB takes a tenth of a second */
 	WANTED_MAX = 256, /* files that the child asks for */
 };
 
@@ -25,14 +27,19 @@ static void give_up(struct debuginfo_reader *child, const char *why)
 		child->why = strdup("?");
 }
 
-/* Ends the child and waits for it. *ret_status is its exit status. */
-static void bury(struct debuginfo_reader *child, int *ret_status)
+/* Leaves the child, and waits for its end. A child that cannot be ended by force, and goes on, is not waited for: it has little
+ * processor time left, and ends with this process. *ret_status is its exit status. */
+static void bury(struct debuginfo_reader *child, bool force, int *ret_status)
 {
+	int options = 0;
+
 	*ret_status = 0;
 	if (!child->pid)
 		return;
+	if (force && kill(child->pid, SIGKILL) != 0)
+		options = WNOHANG;
 	close(child->socket);
-	while (waitpid(child->pid, ret_status, 0) < 0 && errno == EINTR)
+	while (waitpid(child->pid, ret_status, options) < 0 && errno == EINTR)
 		;
 	child->pid = 0;
 }
@@ -51,14 +58,13 @@ static void lost(struct debuginfo_reader *child)
 		waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT);
 	}
 	if (!info.si_pid) {
-		kill(child->pid, SIGKILL);
-		bury(child, &status);
+		bury(child, true, &status);
 		snprintf(text, sizeof(text),
 			 "gave up after %d s: the debug information is corrupt, or was made to "
 			 "take long",
-			 PATIENCE_S);
+			 child->until_ns ? VARIABLES_S : PATIENCE_S);
 	} else {
-		bury(child, &status);
+		bury(child, false, &status);
 		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
 			snprintf(text, sizeof(text), "its reader was killed (out of memory?)");
 		else if (WIFSIGNALED(status))
@@ -113,8 +119,12 @@ static bool serve_wanted(struct debuginfo_reader *child, struct reader *r)
 /* Reads a message, without its kind, and appends it to `to`. */
 static bool read_one(struct debuginfo_reader *child, uint8_t *ret_kind, struct buf *to)
 {
-	const int patience = PATIENCE_S * 1000;
 	uint32_t size;
+	int patience = PATIENCE_S * 1000;
+	uint64_t now = child->until_ns ? now_ns() : 0;
+
+	if (child->until_ns)
+		patience = now < child->until_ns ? (int)((child->until_ns - now) / 1000000) : 0;
 
 	if (!message_read(child->socket, &size, sizeof(size), patience) || size < 1 ||
 	    size > MESSAGE_MAX || !message_read(child->socket, ret_kind, 1, patience) ||
@@ -159,7 +169,7 @@ static struct error *start(struct debuginfo_reader *child, int fd, const char *p
 		return error_errno(ERROR_FAILED, errno, "its reader cannot be started");
 	child->pid = fork();
 	if (child->pid == 0)
-		debuginfo_child(fd, ends[1], parent);
+		debuginfo_child(fd, ends[1], parent, child->idle);
 	close(ends[1]);
 	if (child->pid > 0) {
 		child->socket = ends[0];
@@ -170,15 +180,25 @@ static struct error *start(struct debuginfo_reader *child, int fd, const char *p
 	return error_errno(ERROR_FAILED, errno, "its reader cannot be started");
 }
 
-void debuginfo_reader_start(struct debuginfo_reader *child, int fd, const char *path)
+static void start_or_tell(struct debuginfo_reader *child, bool idle, int fd, const char *path)
 {
 	struct error *err;
 
-	*child = (struct debuginfo_reader){0};
+	*child = (struct debuginfo_reader){.idle = idle};
 	err = start(child, fd, path);
 	if (err)
 		give_up(child, err->text);
 	error_free(err);
+}
+
+void debuginfo_reader_start(struct debuginfo_reader *child, int fd, const char *path)
+{
+	start_or_tell(child, false, fd, path);
+}
+
+void debuginfo_reader_start_idle(struct debuginfo_reader *child, int fd, const char *path)
+{
+	start_or_tell(child, true, fd, path);
 }
 
 bool debuginfo_reader_wait(struct debuginfo_reader *child)
@@ -222,13 +242,54 @@ bool debuginfo_reader_ask(struct debuginfo_reader *child, const uint64_t *pcs, s
 	return false;
 }
 
+/* Takes the parts of an answer about variables. */
+static bool take_variables(const struct buf *message, struct debuginfo_variables *ret)
+{
+	struct reader r = reader_over(message->data, message->len);
+	struct buf *parts[] = {&ret->variables, &ret->types, &ret->fields};
+	uint32_t sizes[ARRAY_SIZE(parts)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		sizes[i] = reader_u32(&r);
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		const void *bytes = reader_bytes(&r, sizes[i]);
+
+		if (!bytes && sizes[i])
+			return false;
+		buf_put(parts[i], bytes, sizes[i]);
+		if (parts[i]->bad)
+			return false;
+	}
+	return !r.bad;
+}
+
+bool debuginfo_reader_variables(struct debuginfo_reader *child, const struct debuginfo_ask *ask,
+				struct debuginfo_variables *ret)
+{
+	const uint32_t kind = MESSAGE_VARIABLES;
+	cleanup_buf struct buf message = {0};
+
+	assert(child->why || child->idle);
+	child->idle = false;
+	if (child->why)
+		return false;
+	child->until_ns = now_ns() + VARIABLES_S * 1000000000ull;
+	/* If the child has ended, its last message has the reason. */
+	if (message_write(child->socket, &kind, sizeof(kind)))
+		message_write(child->socket, ask, sizeof(*ask));
+	if (!debuginfo_reader_wait(child))
+		return false;
+	if (read_message(child, MESSAGE_ANSWER, &message) && take_variables(&message, ret))
+		return true;
+	lost(child);
+	return false;
+}
+
 void debuginfo_reader_fini(struct debuginfo_reader *child)
 {
 	int status;
 
-	if (child->pid)
-		kill(child->pid, SIGKILL);
-	bury(child, &status);
+	bury(child, true, &status);
 	if (child->search)
 		search_fini(child->search);
 	free(child->search);

@@ -13,6 +13,7 @@
 #define READ_DEBUGINFO_READER_H
 
 #include "base/base.h"
+#include "base/buf_type.h"
 
 #include <sys/types.h>
 
@@ -20,10 +21,34 @@
 
 struct search;
 
+/* What is asked about variables. */
+struct debuginfo_ask {
+	uint64_t
+		types; /* the address of the types of the program (moduledata.types), as it is at run time */
+	uint64_t made; /* where descriptors begin that are made; the process has no memory there */
+};
+
+/* A variable of a package. */
+struct debuginfo_variable {
+	uint64_t addr; /* link-time */
+	uint64_t type; /* the address of its descriptor: one of the program, or one that was made */
+};
+
+/* The variables, as debuginfo_variable, and the descriptors that were made: those of types from ask.made on, and
+ * their fields GOTYPE_MADE_FIELDS after that. All may be false, because the file is foreign. */
+struct debuginfo_variables {
+	struct buf variables, types, fields;
+};
+
+void debuginfo_variables_fini(struct debuginfo_variables *variables);
+CLEANUP_VALUE(struct debuginfo_variables, debuginfo_variables_fini)
+
 struct debuginfo_reader {
 	pid_t pid; /* 0: not running */
 	int socket;
 	bool ready;	       /* it has said whether there is debug information */
+	bool idle;	       /* it waits for its only question */
+	uint64_t until_ns;     /* when its answer must be there; 0: PATIENCE_S after the question */
 	unsigned wanted;       /* files that it asked for */
 	struct search *search; /* owned; opens them */
 	char *why;  /* owned; why there are no answers, or no more; NULL while there are */
@@ -34,6 +59,9 @@ struct debuginfo_reader {
  * The process must ignore SIGPIPE, because the child may end while it is asked. It must not ignore
  * SIGCHLD. */
 void debuginfo_reader_start(struct debuginfo_reader *child, int fd, const char *path);
+/* Starts a child that opens the file only when it is asked for variables, and that ends after its answer. A process that gives up
+ * rights later may not end it by force then: it has a few seconds of processor time. */
+void debuginfo_reader_start_idle(struct debuginfo_reader *child, int fd, const char *path);
 /* Ends the child and frees its data. */
 void debuginfo_reader_fini(struct debuginfo_reader *child);
 
@@ -44,5 +72,9 @@ bool debuginfo_reader_wait(struct debuginfo_reader *child);
  * Returns false when there are no answers; child->why has the reason. */
 bool debuginfo_reader_ask(struct debuginfo_reader *child, const uint64_t *pcs, size_t n,
 			  struct buf *to);
+/* Asks a child that is idle for variables, once, and waits for a few seconds. Returns false when there is no answer; child->why has the
+ * reason. The caller frees *ret, also then. */
+bool debuginfo_reader_variables(struct debuginfo_reader *child, const struct debuginfo_ask *ask,
+				struct debuginfo_variables *ret);
 
 #endif

@@ -115,4 +115,17 @@ bool gotype_field(const struct gotypes *types, const struct gotype *type, uint64
 void gotype_scan(const struct gotypes *types, uint32_t kinds,
 		 bool (*found)(void *ctx, const struct gotype *type), void *ctx);
 
+/* ---- types without a descriptor ---- */
+
+/* A program has no descriptor of a type that none of its code needs one of. Other sources may tell the type. Written in the form
+ * of a descriptor, at addresses that the process does not have, it can be read like all others (gotypes.memory). */
+enum { GOTYPE_MADE_SIZE = 72, GOTYPE_MADE_FIELD = 24 };
+#define GOTYPE_MADE_FIELDS \
+	(1ull << 32) /* the fields of all made types begin so far after the types */
+/* Writes the descriptor of an array, a chan, a pointer, a slice, a struct or an unsafe.Pointer. Its addresses are run-time ones.
+ * It has no name. Only for releases since 1.19. */
+void gotype_make(const struct gotype *type, uint8_t ret[GOTYPE_MADE_SIZE]);
+/* Writes a field of a struct: one of type->len at type->fields. It has no name. */
+void gotype_make_field(uint64_t type, uint64_t offset, uint8_t ret[GOTYPE_MADE_FIELD]);
+
 #endif
