@@ -12,7 +12,8 @@
 #include <sys/resource.h>
 
 enum {
-	SPARE_SHARE = 4,  /* a copy takes at most 1/SPARE_SHARE of the memory that is left */
+	SPARE_SHARE = 4, /* a copy takes at most 1/SPARE_SHARE of the memory that is left */
+	REHEARSALS = 4,
 	GROWTH_SHARE = 8, /* a heap may grow by 1/GROWTH_SHARE until it stands */
 };
 #define GROWTH_MIN ((uint64_t)8 << 20) /* bytes; also what is not in the heap */
@@ -73,6 +74,19 @@ static struct error *rehearse_copy(struct maps_listing *listing, const struct he
 	return NULL;
 }
 
+/* The process runs, and what is copied of its lists may be of several moments: it is copied again then. */
+static struct error *rehearse_copies(struct maps_listing *listing, const struct heap *like,
+				     uint64_t *ret_ns)
+{
+	struct error *err = rehearse_copy(listing, like, ret_ns);
+
+	for (int i = 1; i < REHEARSALS && err && err->code == ERROR_TARGET; i++) {
+		error_free(err);
+		err = rehearse_copy(listing, like, ret_ns);
+	}
+	return err;
+}
+
 /* Reads all while the process runs, and throws away what it finds. That tells the same of a heap that is not copied. */
 static struct error *rehearse_mark(const struct maps_listing *listing, const struct heap *like,
 				   uint64_t *ret_ns)
@@ -97,7 +111,7 @@ static struct error *rehearse(struct maps_listing *listing, const struct heap *l
 {
 	make_copy(listing, like);
 	if (listing->copy)
-		try(rehearse_copy(listing, like, ret_ns));
+		try(rehearse_copies(listing, like, ret_ns));
 	if (listing->copy)
 		return NULL;
 	if (!listing->options->quiet)

@@ -286,6 +286,8 @@ def watch(v):
         if not records:
             raise Failed(text(folder, "watch.err").strip()[-500:] or "no record")
         steps = [r for r in records if r["event"] == "step"]
+        if not steps:
+            raise Failed(f"no step: {records} {text(folder, 'watch.err').strip()[-500:]}")
         diffs = differ("exit code", code(folder, "watch.code"), 0) + differ("unread", [s for s in steps if "unread" in s], [])
         diffs += differ("the end", records[-1], {"event": "end", "steps": len(steps), "lost": 0})
         return diffs + differ("growths", growths(steps), want), f"{len(steps)} steps, {len(want)} growths"

@@ -250,6 +250,7 @@ def one_of_several_executes():
                     time.sleep(0.01)
                 p.tell("delete")
                 same(p.line(), "delete", "cat")
+                t.wait_for_message("has executed another program")  # if it ends before it is looked at, nothing is told
                 s.ask("2")
                 p.end()
                 s.end()

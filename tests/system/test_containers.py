@@ -270,7 +270,7 @@ def pods_by_name():
             errors = open(tmp(f"errors-{by}"), "w+b")
             tables[by] = spawn([*pods.wrap(), options.tophash, "trace", "-v", "--cgroup", pods.top, f"--summary={by}", "--format", "json"],
                                stdout=subprocess.PIPE, stderr=errors, text=True)
-            end = time.monotonic() + 20
+            end = time.monotonic() + LONG
             while "probes placed" not in tmp(f"errors-{by}").read_text():
                 check(time.monotonic() < end, "tophash does not get ready")
                 time.sleep(0.01)

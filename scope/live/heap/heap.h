@@ -6,6 +6,7 @@
  *   cache.c   memory of the process, in blocks that are kept
  *   copy.c    a copy of pages, which is read in place of the process
  *   fill.c    what goes into the copy
+ *   list.c    lists of the runtime that grow while they are read
  *   spans.c   the spans: where objects are, and how large
  *   masks.c   which words of a type are pointers
  *   words.c   which words of an object are pointers

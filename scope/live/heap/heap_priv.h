@@ -147,6 +147,20 @@ void heap_copy_forget(struct heap_copy *copy);
 /* Copies the pages of a range that can be read and are not in the copy. */
 void heap_copy_range(struct heap_copy *copy, uint64_t addr, uint64_t size);
 
+/* list.c */
+/* A list of pointers that the runtime makes longer at any time, and may move. Its beginning stays the same. */
+struct heap_list {
+	const struct heap *heap;
+	uint64_t addr;	/* of the slice */
+	uint64_t max;	/* a longer one makes no sense */
+	uint64_t words; /* where it is */
+	uint64_t len;
+};
+/* Reads where the list is, and its length. Returns false if it makes no sense, or is empty. */
+bool heap_list_begin(struct heap_list *list);
+/* Reads n pointers. Returns false if they cannot be read. */
+bool heap_list_read(struct heap_list *list, uint64_t from, uint64_t *to, size_t n);
+
 /* spans.c */
 struct error *heap_read_spans(struct heap *heap);
 

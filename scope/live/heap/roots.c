@@ -214,16 +214,16 @@ static struct error *mark_stack(struct heap *heap, uint64_t g_addr)
 
 struct error *heap_mark_stacks(struct heap *heap)
 {
-	uint64_t slice[3], g;
+	struct heap_list list = {.heap = heap, .addr = heap->globals.allgs, .max = GOROUTINES_MAX};
+	uint64_t g;
 
-	if (!heap_read(heap, heap->globals.allgs, slice, sizeof(slice)) || slice[1] > slice[2] ||
-	    slice[1] > GOROUTINES_MAX || !slice[1])
+	if (!heap_list_begin(&list))
 		return error_new(
 			ERROR_TARGET,
 			"the list of goroutines makes no sense: is this %s? Try again; if it stays, the program is damaged",
 			gopcln_version(heap->options.modules[0].tab));
-	for (uint64_t i = 0; i < slice[1]; i++) {
-		if (!heap_read(heap, slice[0] + i * WORD, &g, sizeof(g)))
+	for (uint64_t i = 0; i < list.len; i++) {
+		if (!heap_list_read(&list, i, &g, 1))
 			return error_new(ERROR_TARGET,
 					 "the list of goroutines cannot be read: try again");
 		try(mark_stack(heap, g));

@@ -100,30 +100,32 @@ static struct error *read_records(struct heap *heap, const uint64_t *pointers, s
 
 static struct error *read_all(struct heap *heap)
 {
-	uint64_t slice[3], pointers[512];
+	struct heap_list list = {.heap = heap,
+				 .addr = heap->globals.mheap + heap->fields.allspans,
+				 .max = SPANS_MAX};
+	uint64_t pointers[512];
 	size_t bad = 0;
 
-	if (!heap_read(heap, heap->globals.mheap + heap->fields.allspans, slice, sizeof(slice)) ||
-	    slice[1] > slice[2] || slice[1] > SPANS_MAX || !slice[1])
+	if (!heap_list_begin(&list))
 		return error_new(
 			ERROR_TARGET,
 			"the list of spans at 0x%llx makes no sense: has the runtime begun? Try again",
 			(unsigned long long)heap->globals.mheap);
-	for (uint64_t i = 0; i < slice[1]; i += ARRAY_SIZE(pointers)) {
+	for (uint64_t i = 0; i < list.len; i += ARRAY_SIZE(pointers)) {
 		size_t n =
-			slice[1] - i < ARRAY_SIZE(pointers) ? slice[1] - i : ARRAY_SIZE(pointers);
+			list.len - i < ARRAY_SIZE(pointers) ? list.len - i : ARRAY_SIZE(pointers);
 
-		if (!heap_read(heap, slice[0] + i * WORD, pointers, n * WORD))
+		if (!heap_list_read(&list, i, pointers, n))
 			return error_new(ERROR_TARGET,
 					 "the list of spans cannot be read: try again");
 		try(read_records(heap, pointers, n, &bad));
 	}
 	/* A span may change while it is read. If many make no sense, the offsets are wrong. */
-	if (bad > 16 && bad > slice[1] / 16)
+	if (bad > 16 && bad > list.len / 16)
 		return error_new(
 			ERROR_TARGET,
 			"%zu of %llu spans make no sense: is this %s? Try again; if it stays, the program is damaged",
-			bad, (unsigned long long)slice[1],
+			bad, (unsigned long long)list.len,
 			gopcln_version(heap->options.modules[0].tab));
 	return NULL;
 }
