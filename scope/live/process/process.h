@@ -432,10 +432,11 @@ struct error *pursuit_begin(const struct spawn *spawn, const struct pursuit_opti
 enum pursuit_state pursuit_wait(struct pursuit *pursuit, unsigned timeout_ms, pid_t *ret_pid);
 /* Returns a descriptor that is readable when pursuit_next() may have something. */
 int pursuit_fd(const struct pursuit *pursuit);
-/* Returns a process that is held, each once, the first one too. Returns false when there is none. */
+/* Returns a process that is held, each once, the first one too. Returns false when there is none. With options.stay the
+ * caller calls pursuit_resume() afterwards, also for one that is late. */
 bool pursuit_next(struct pursuit *pursuit, struct pursuit_held *ret);
-/* Lets a process run that pursuit_next() has returned. Returns false if it runs already: with
- * options.stay, nothing is held for more than three seconds. */
+/* Lets a process run that pursuit_next() has returned. Returns false if a thread of it runs already: with
+ * options.stay, nothing is held for more than three seconds. It may also have executed another program. */
 bool pursuit_resume(struct pursuit *pursuit, pid_t pid);
 /* Lets go of all processes and frees the pursuit. NULL is legal. If the command has ended meanwhile,
  * its status as of waitpid(2) is taken: returns true and writes it to *ret_wait_status (NULL is

@@ -34,6 +34,7 @@
 enum {
 	TASKS_MAX = 1 << 20, /* more are traced, but have no turn */
 	TURNS = 8,	     /* tasks that have their turn after each event */
+	EVENTS = 64,	     /* that are taken before what is held has its turn */
 };
 
 /* A thread that is held. */
@@ -122,6 +123,19 @@ static bool waits_with_another(struct pursuit *pursuit, pid_t pid, bool *ret_tol
 	return found;
 }
 
+/* Forgets the threads of a process that were held: it has executed a program, and they are gone. */
+static void forget_threads(struct pursuit *pursuit, pid_t pid)
+{
+	size_t kept = 0;
+
+	pthread_mutex_lock(&pursuit->mutex);
+	vec_each(held, &pursuit->held)
+		if (held->of.pid != pid)
+			pursuit->held.data[kept++] = *held;
+	pursuit->held.len = kept;
+	pthread_mutex_unlock(&pursuit->mutex);
+}
+
 /* The stop at an exec must be taken in any case. After an exec by a thread that was not the first of its
  * process, the kernel refuses all requests until then (looks_like_a_spurious_pid() in kernel/ptrace.c). */
 static void decide(struct pursuit *pursuit, pid_t tid, pid_t pid, enum pursuit_moment moment)
@@ -131,6 +145,8 @@ static void decide(struct pursuit *pursuit, pid_t tid, pid_t pid, enum pursuit_m
 
 	if (!take(tid))
 		return;
+	if (moment == PURSUIT_EXEC)
+		forget_threads(pursuit, pid);
 	verdict = pursuit->options.judge(pursuit->options.ctx, pid, moment);
 	if (verdict == PURSUIT_ON && moment == PURSUIT_THREAD &&
 	    waits_with_another(pursuit, pid, &held.told))
@@ -261,14 +277,19 @@ static void take_turns(struct pursuit *pursuit)
 	}
 }
 
-/* Takes all events that there are. Returns false when nothing is traced any more. */
-static bool take_events(struct pursuit *pursuit)
+/* Takes the events that there are, EVENTS at most: there may be more of them all the time. *ret_more tells whether there may
+ * be more. Returns false when nothing is traced any more. */
+static bool take_events(struct pursuit *pursuit, bool *ret_more)
 {
 	int n;
 
-	while (take_event(pursuit, P_ALL, 0, &n))
+	for (int i = 0; i < EVENTS; i++) {
+		*ret_more = take_event(pursuit, P_ALL, 0, &n);
+		if (!*ret_more)
+			return n >= 0;
 		take_turns(pursuit);
-	return n >= 0;
+	}
+	return true;
 }
 
 /* Waits until something happens, or the time has come. Each event sends a SIGCHLD, and so does wake(). The
@@ -312,6 +333,8 @@ static void seize(struct pursuit *pursuit)
 static void *run(void *ctx)
 {
 	struct pursuit *pursuit = ctx;
+	uint64_t next_ns;
+	bool more;
 
 	seize(pursuit);
 	if (pursuit->seize_errno)
@@ -319,8 +342,11 @@ static void *run(void *ctx)
 	vec_push(&pursuit->tasks, pursuit->command);
 	if (pursuit->options.stay)
 		error_free(confine_capabilities(pursuit->options.rights));
-	while (!is_over(pursuit) && take_events(pursuit))
-		wait_for_events(resume_held(pursuit));
+	while (!is_over(pursuit) && take_events(pursuit, &more)) {
+		next_ns = resume_held(pursuit);
+		if (!more)
+			wait_for_events(next_ns);
+	}
 	pthread_mutex_lock(&pursuit->mutex);
 	if (pursuit->state == PURSUIT_RUNS)
 		tell(pursuit, PURSUIT_LOST, 0);
@@ -444,7 +470,7 @@ int pursuit_fd(const struct pursuit *pursuit)
 bool pursuit_next(struct pursuit *pursuit, struct pursuit_held *ret)
 {
 	eventfd_t value;
-	bool found = false, more = false;
+	bool found = false, more = false, late = false;
 
 	eventfd_read(pursuit->wake, &value);
 	pthread_mutex_lock(&pursuit->mutex);
@@ -458,8 +484,10 @@ bool pursuit_next(struct pursuit *pursuit, struct pursuit_held *ret)
 		if (!found)
 			*ret = held->of;
 		held->told = found = true;
-		held->go = held->of.late; /* forgotten soon */
+		late |= held->of.late;
 	}
+	if (found)
+		ret->late = late;
 	pthread_mutex_unlock(&pursuit->mutex);
 	if (more) /* the caller may wait for the descriptor before it asks again */
 		eventfd_write(pursuit->wake, 1);

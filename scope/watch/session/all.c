@@ -157,8 +157,7 @@ static uint64_t mix_modules(const struct module_list *found)
 	return mixed;
 }
 
-/* Decides about a process that has made a thread. If its modules cannot be read although it runs, the session looks
- * at it, and tells of the gap. */
+/* Decides about a process that has made a thread. */
 static enum pursuit_verdict judge_thread(struct session *session, pid_t pid)
 {
 	cleanup(module_list_fini) struct module_list found = {0};
@@ -177,8 +176,8 @@ static enum pursuit_verdict judge_thread(struct session *session, pid_t pid)
 	former = host->modules;
 	host->modules = err ? 0 : mix_modules(&found);
 	if (err) {
-		error_free(err);
-		return process_executes(pid) ? PURSUIT_HOLD : PURSUIT_ON;
+		judge_unread(session, pid, err);
+		return PURSUIT_ON;
 	}
 	return found.list.len && host->modules != former ? PURSUIT_HOLD : PURSUIT_ON;
 }
@@ -211,13 +210,16 @@ static void tell_unwatched(struct session *session, const struct pursuit_held *h
 	session_gap(session, held->pid, held->since_ns, now_ns(), "child");
 }
 
-/* Tells of a process that was held, and could not be looked at. One that has ended removed nothing meanwhile. */
+/* Tells of a process that was held, and could not be looked at. It is a gap until the end of the run. One that has ended
+ * removed nothing meanwhile. */
 static void tell_unread(struct session *session, const struct pursuit_held *held, struct error *err)
 {
+	struct left left = {.pid = held->pid, .from_ns = held->since_ns, .why = "child"};
+
 	if (process_executes(held->pid)) {
 		session_notice(session, SESSION_WARNING, "process %d is not traced: %s",
 			       (int)held->pid, err->text);
-		session_gap(session, held->pid, held->since_ns, now_ns(), "child");
+		vec_push(&session->unread, left);
 	}
 	error_free(err);
 }
@@ -339,11 +341,13 @@ static struct error *meet(struct session *session, const struct pursuit_held *he
 struct error *all_meet(struct session *session)
 {
 	struct pursuit_held held;
+	bool resumed;
 
 	while (session->pursuit && pursuit_next(session->pursuit, &held)) {
 		try(session_drain_until(session, held.since_ns));
 		try(meet(session, &held));
-		if (held.late || !pursuit_resume(session->pursuit, held.pid))
+		resumed = pursuit_resume(session->pursuit, held.pid);
+		if (held.late || !resumed)
 			session_gap(session, held.pid, held.since_ns, now_ns(), "child");
 	}
 	return NULL;
@@ -356,4 +360,6 @@ void all_settle(struct session *session)
 	while (session->all && session->pursuit && pursuit_next(session->pursuit, &held))
 		if (held.late)
 			session_gap(session, held.pid, held.since_ns, now_ns(), "child");
+	vec_each(left, &session->unread)
+		session_gap(session, left->pid, left->from_ns, now_ns(), left->why);
 }

@@ -55,6 +55,10 @@ struct error *all_open(struct session *session);
 void all_free(struct all *all); /* NULL is legal */
 /* Notes whether the probes of a file stand in all of its processes. Does nothing without --follow=all. */
 void all_stands(struct session *session, const struct file_version *version, bool stands);
+/* Tells that a process runs and could not be looked at when it made a thread, once. What it has loaded is not known, which is
+ * a gap until the end of the run. Only the thread of the pursuit calls this. Frees err. */
+void judge_unread(struct session *session, pid_t pid, struct error *err);
+
 /* Decides about a process with --follow=all: see judge_process(). */
 enum pursuit_verdict all_judge(struct session *session, pid_t pid, enum pursuit_moment moment);
 /* Places the probes in the processes that wait, and lets them run. */

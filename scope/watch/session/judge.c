@@ -265,20 +265,23 @@ enum pursuit_verdict judge_program(struct session *session, pid_t pid, bool *ret
 	return PURSUIT_ON;
 }
 
-/* Notes that nobody knows what a process has loaded, once. It is a gap until the end of the run. */
-static void note_unread(struct session *session, pid_t pid, const struct error *err)
+void judge_unread(struct session *session, pid_t pid, struct error *err)
 {
 	struct left left = {.pid = pid, .from_ns = now_ns(), .why = "child"};
+	bool known = !process_executes(pid);
 
-	vec_each(known, &session->left)
-		if (known->pid == pid)
-			return;
-	session_notice(session, SESSION_WARNING,
-		       "what process %d has loaded is not known: %s: if it is a Go library, its "
-		       "removals are not seen",
-		       (int)pid, err->text);
-	if (session->left.len < LEFT_MAX)
-		vec_push(&session->left, left);
+	vec_each(other, &session->left)
+		known |= other->pid == pid;
+	if (!known) {
+		session_notice(
+			session, SESSION_WARNING,
+			"what process %d has loaded is not known: %s: if it is a Go library, "
+			"its removals are not seen",
+			(int)pid, err->text);
+		if (session->left.len < LEFT_MAX)
+			vec_push(&session->left, left);
+	}
+	error_free(err);
 }
 
 /* Decides about a process that has made a thread. A Go library in it has not run yet: the thread is that of
@@ -291,9 +294,8 @@ static enum pursuit_verdict judge_libraries(struct session *session, pid_t pid)
 
 	if (!err)
 		err = session_modules_list(session->modules, target, &found);
-	if (err && process_executes(pid))
-		note_unread(session, pid, err);
-	error_free(err);
+	if (err)
+		judge_unread(session, pid, err);
 	if (err || !found.list.len || found.list.data[0].role == GO_BUILD_PROGRAM)
 		return PURSUIT_ON;
 	session->wanted =
@@ -341,4 +343,5 @@ void judge_settle(struct session *session)
 void judge_fini(struct session *session)
 {
 	vec_fini(&session->left);
+	vec_fini(&session->unread);
 }

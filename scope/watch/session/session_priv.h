@@ -199,11 +199,12 @@ struct session {
 
 	/* command.c: only with a command. */
 	struct spawn spawn;
-	bool wrapped;		     /* its file is no Go program: it starts one */
-	struct pursuit *pursuit;     /* follows it until the run begins */
-	struct wanted wanted;	     /* what it looks for then; only its thread uses this */
-	VEC(struct left) left;	     /* only the thread uses it, until pursuit_end() */
-	struct target *wrapper;	     /* its process, while that runs and another one is traced */
+	bool wrapped;		 /* its file is no Go program: it starts one */
+	struct pursuit *pursuit; /* follows it until the run begins */
+	struct wanted wanted;	 /* what it looks for then; only its thread uses this */
+	VEC(struct left) left;	 /* only the thread uses it, until pursuit_end() */
+	VEC(struct left) unread; /* all.c: processes that were held and could not be looked at */
+	struct target *wrapper;	 /* its process, while that runs and another one is traced */
 	enum target_end command_end; /* TARGET_RUNS until its end is known */
 	int command_status;	     /* its exit code, or the number of the signal that ended it */
 
