@@ -200,6 +200,19 @@ def a_library_first():
 
 
 @test
+def a_host_executes_a_program():
+    """The thread of a Go library is held, and meanwhile its process executes a Go program. The program is traced from its first instruction."""
+    a, b, _ = programs()
+    lib, truth = library("first.so"), tmp("truth")
+    tmp("host.py").write_text("import ctypes, os, sys\nctypes.CDLL(sys.argv[1])\nos.execv(sys.argv[2], sys.argv[2:])\n")
+    host = f"{sys.executable} {tmp('host.py')} {lib} {b} {truth}"
+    for command in (f"{a} {truth} 3; {host} 5", f"{host} 5; {host} 6", "; ".join([f"{host} 7"] * 5)):
+        r, told = traced("sh", "-c", command)
+        got = Counter(e["pid"] for e in r.events if e["stack"][0]["func"] != "main.drop")
+        same(got, told, f"{command}: deletes of each program ({r.err})")
+
+
+@test
 def tracers_are_left_alone():
     """A tracer in the tree works, and what it starts is a gap, also if its program is traced elsewhere."""
     if subprocess.run(["strace", "true"], stderr=subprocess.DEVNULL).returncode:

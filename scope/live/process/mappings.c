@@ -14,6 +14,8 @@
 enum {
 	LINES_MAX = 1 << 20, /* vm.max_map_count is 65530 unless raised */
 	VDSO_MAX = 1 << 16,  /* bytes; the vDSO has two pages here */
+	READS = 4,	     /* further ones, when a text has ended early */
+	READ_US = 1000,	     /* before each of these */
 };
 
 static struct error *maps_failed(pid_t pid, int errnum)
@@ -112,11 +114,17 @@ struct error *mappings_read(pid_t pid, struct mappings *ret)
 {
 	struct error *err;
 
-	*ret = (struct mappings){0};
-	err = read_lines(pid, ret);
-	if (err)
+	for (int i = 0;; i++) {
+		*ret = (struct mappings){0};
+		err = read_lines(pid, ret);
+		if (!err)
+			return NULL;
 		mappings_fini(ret);
-	return err;
+		if (err->code != ERROR_TARGET || i >= READS || !process_executes(pid))
+			return err;
+		error_free(err); /* it was just executing another program */
+		usleep(READ_US);
+	}
 }
 
 void mappings_fini(struct mappings *mappings)

@@ -436,7 +436,7 @@ int pursuit_fd(const struct pursuit *pursuit);
  * caller calls pursuit_resume() afterwards, also for one that is late. */
 bool pursuit_next(struct pursuit *pursuit, struct pursuit_held *ret);
 /* Lets a process run that pursuit_next() has returned. Returns false if a thread of it runs already: with
- * options.stay, nothing is held for more than three seconds. It may also have executed another program. */
+ * options.stay, nothing is held for more than three seconds. */
 bool pursuit_resume(struct pursuit *pursuit, pid_t pid);
 /* Lets go of all processes and frees the pursuit. NULL is legal. If the command has ended meanwhile,
  * its status as of waitpid(2) is taken: returns true and writes it to *ret_wait_status (NULL is

@@ -496,18 +496,18 @@ bool pursuit_next(struct pursuit *pursuit, struct pursuit_held *ret)
 
 bool pursuit_resume(struct pursuit *pursuit, pid_t pid)
 {
-	bool found = false, late = false;
+	bool late = false;
 
 	pthread_mutex_lock(&pursuit->mutex);
 	vec_each(held, &pursuit->held) {
 		if (held->of.pid != pid || !held->told)
 			continue;
-		held->go = found = true;
+		held->go = true;
 		late |= held->of.late;
 	}
 	pthread_mutex_unlock(&pursuit->mutex);
 	wake(pursuit);
-	return found && !late;
+	return !late;
 }
 
 bool pursuit_end(struct pursuit *pursuit, int *ret_wait_status)

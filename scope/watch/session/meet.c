@@ -299,6 +299,12 @@ static struct error *look(struct session *session, struct traced *traced, uint64
 		traced->seen_ns = traced->looked_ns;
 		traced->unseen_ns = 0;
 	}
+	/* It has executed a Go program, which waits at its exec to be met as such. */
+	if (is_held_at_loads(session, traced) && found.list.len &&
+	    found.list.data[0].role == GO_BUILD_PROGRAM) {
+		error_free(err);
+		return NULL;
+	}
 	/* A new library of a host is held, and none of it is missed unless it could not be looked at. */
 	if (is_held_at_loads(session, traced))
 		from_ns = traced->blind_ns;
