@@ -215,6 +215,7 @@ def more_processes_than_are_looked_at():
         t = spawn([options.tophash, "trace", "-p", pids, "--format", "json", *way], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                   env={**os.environ, "TOPHASH_LOOKS_MAX": "2"})
         looked, seen = set(), set()
+        next_s, end_s = 0, 0
         for line in t.stdout:
             event = json.loads(line)
             if event["event"] == "end":
@@ -226,11 +227,12 @@ def more_processes_than_are_looked_at():
                 events.append(event)
             if event.get("looked"):
                 looked.add(event["pid"])
-            if len(seen) == 3 and len(looked) == (2 if way else 0) and t.poll() is None and len(way) not in files:
-                end_s = time.monotonic() + LONG
-                while way and open_files(t.pid, exe) != files[0] and time.monotonic() < end_s:  # a look opens them for a moment
-                    time.sleep(0.01)
-                files[len(way)] = files[0] if way and time.monotonic() < end_s else open_files(t.pid, exe)
+            if len(seen) == 3 and len(looked) == (2 if way else 0) and len(way) not in files and time.monotonic() >= next_s and t.poll() is None:
+                n, next_s = open_files(t.pid, exe), time.monotonic() + 0.01
+                end_s = end_s or time.monotonic() + LONG
+                if way and n != files[0] and time.monotonic() < end_s:  # a look opens them for a moment
+                    continue
+                files[len(way)] = n
                 t.send_signal(signal.SIGINT)
         same(t.wait(LONG), 0, "exit code")
     err = t.stderr.read()

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -45,6 +46,15 @@ def runs(p, what):
     same(held, [], f"{what}: threads that are held")
 
 
+def stop(p):
+    """Stops the program, and waits until each of its threads stands."""
+    os.kill(p.pid, signal.SIGSTOP)
+    end = time.monotonic() + LONG
+    while {t[0] for t in tasks(p.pid)} != {"T"}:
+        check(time.monotonic() < end, f"it does not stop: {tasks(p.pid)}")
+        time.sleep(0.01)
+
+
 def refused(r, code, *words):
     check(r.returncode == code and r.stdout == "" and r.stderr.count("\n") == 1 and all(w in r.stderr for w in words), f"{words}: {r.returncode} {r.stderr}")
 
@@ -82,13 +92,14 @@ def maps_stop_from_a_copy_is_the_same():
     is the same for both. Programs with finalizers, and with globals that only code types, are built by one release of each layout."""
     if options.sanitized:
         raise Skip("a sanitizer needs more address space than is left here")
+    available = int(re.search(r"MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text()).group(1))
+    if available < 2 << 20:
+        raise Skip(f"too little memory is available ({available >> 10} MiB): no heap might be copied")
     for go in releases():
         for source, args in (("live_maps.go", PLAIN), ("queued", STRIPPED), ("typed_maps.go", STRIPPED))[: 3 if go in ("1.23", options.go) else 1]:
             name = f"{Path(source).stem}-{'stripped' if args else 'plain'}"  # other tests have it, too
             p, truth = truth_of(go_build(HERE / source, name, *args, go=go), f"copied-{go}")
-            os.kill(p.pid, signal.SIGSTOP)
-            while {t[0] for t in tasks(p.pid)} != {"T"}:
-                time.sleep(0.01)
+            stop(p)
             lists = {}
             for way, limit in (("copied", None), ("marked", no_room)):
                 r = subprocess.run([options.tophash, "maps", "-p", str(p.pid), "--stop", "--max-stop", "20s", "--holders", "--format", "json"], text=True, capture_output=True,
@@ -167,9 +178,7 @@ def maps_stop_beside_another_tracer():
 def maps_stop_of_a_process_in_any_state():
     """One that is stopped already stays so; one that ends meanwhile or is a zombie is told in one line."""
     p = program()
-    os.kill(p.pid, signal.SIGSTOP)
-    while {t[0] for t in tasks(p.pid)} != {"T"}:
-        time.sleep(0.01)
+    stop(p)
     r = maps("-p", p.pid, "--stop", "--max-stop", "20s", "--format", "json")
     ours = [x for x in map(json.loads, r.stdout.splitlines()) if x.get("map_type") == TYPE and not x["stack_only"]]
     same(len(ours), SLOTS, "maps of a stopped process")

@@ -170,6 +170,7 @@ def status_line():
     code, out = on_error_terminal("--summary", *busy)
     check(code in (0, 5), f"exit code {code}")
     drawn = re.findall(line, out)
+    check(drawn, out)
     check(3 <= len(drawn) <= 2 * (int(drawn[-1][0]) + 1), f"{len(drawn)} status lines in {drawn[-1][0]} seconds: {out!r}")
     hits = [int(x[1]) for x in drawn]
     check(hits == sorted(hits) and hits[-1] > 1000, f"{drawn}")

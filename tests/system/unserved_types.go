@@ -67,7 +67,7 @@ func main() {
 	in.Scan()
 	delete(mixed, key)
 	there.SetMapIndex(reflect.ValueOf(int32(5)), reflect.Value{})
-	// The events are read some milliseconds later.
+	// tophash stands still meanwhile, and reads the events afterwards.
 	call(syscall.SYS_MADVISE, uintptr(unsafe.Pointer(&memory[0])), 2*page, dontNeed)
 	call(syscall.SYS_IOCTL, fd, register, uintptr(unsafe.Pointer(&region)))
 	fmt.Println("unserved")
