@@ -1,13 +1,16 @@
 """Tests of maps: the types of global variables."""
 
 import json
+import os
 import random
 import shutil
+import signal
 import struct
+import subprocess
 import time
 from pathlib import Path
 
-from harness import HERE, check, go_build, same, test, tmp
+from harness import HERE, LONG, check, go_build, options, same, spawn, test, tmp
 
 from releases import drawn, releases
 from test_maps import PLAIN, STRIPPED, compare, maps, rows, truth_of
@@ -98,16 +101,42 @@ def maps_of_hostile_debug_information():
         same({a: (n, found.get(a)) for a, (_, n) in truth.items() if found.get(a) != n}, {}, f"file {i}: maps that are missing, or have another length")
         p.end()
     check("gave up after 5 s" in r.stderr, f"debug information that never ends: {r.stderr}")
-    for _ in range(1000):  # the kernel ends it with its parent
-        left = [x for x in Path("/proc").glob("[0-9]*") if str(p.pid) in words(x)[1:]]
-        if not left:
-            break
+    ends_soon(p.pid, "after tophash gave up")
+
+
+@test
+def maps_killed_while_debug_information_is_read():
+    """The process that reads debug information ends with tophash, also if that is killed: the kernel ends it."""
+    exe = go_build(HERE / "global_maps.go", "global_maps-open", "-ldflags=-compressdwarf=false")
+    p, _ = truth_of(changed(exe, "hostile-killed", *endless(exe)), "truth-hostile-killed")
+    t = spawn([options.tophash, "maps", "-p", p.pid], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + LONG
+    while not any(used > 0.1 for pid, used in readers(p.pid).items() if pid != t.pid):
+        check(t.poll() is None and time.monotonic() < end, f"nothing is read: {readers(p.pid)}, exit code {t.poll()}")
         time.sleep(0.01)
-    same(left, [], "processes that are left")
+    t.kill()
+    same(t.wait(LONG), -signal.SIGKILL, "tophash")
+    ends_soon(p.pid, "after tophash was killed")
+    p.end()
 
 
-def words(process):
-    try:
-        return (process / "cmdline").read_text().split("\0")
-    except OSError:
-        return []
+def readers(target):
+    """Returns the processes of tophash that read one: {pid: the time of a CPU that it has taken}."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_text().split("\0")
+            fields = (process / "stat").read_text().rsplit(")", 1)[1].split()
+        except (OSError, UnicodeDecodeError):
+            continue
+        if words[0] == str(options.tophash) and str(target) in words[1:]:
+            found[int(process.name)] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return found
+
+
+def ends_soon(target, when):
+    """Checks that no process that reads is left. By itself it would end after 10 s of a CPU."""
+    end = time.monotonic() + LONG
+    while left := readers(target):
+        check(time.monotonic() < end and max(left.values()) < 8, f"processes that are left {when}, with their seconds of a CPU: {left}")
+        time.sleep(0.01)

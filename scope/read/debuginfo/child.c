@@ -34,12 +34,12 @@ static struct error *ask_file(void *ctx, const struct debuginfo_wanted *wanted, 
 	buf_put(&message, wanted->id, wanted->id_n);
 	buf_put(&message, wanted->name, strlen(wanted->name) + 1);
 	if (!message_put(socket, &message) || !message_take(socket, &found, &fd) ||
-	    !message_read(socket, &size, sizeof(size), -1) || size > MESSAGE_MAX)
+	    !message_read(socket, &size, sizeof(size), 0) || size > MESSAGE_MAX)
 		return error_new(ERROR_TARGET, "its reader was left alone");
 	text = calloc(1, size + 1ul);
 	if (!text)
 		return error_nomem();
-	if (!message_read(socket, text, size, -1))
+	if (!message_read(socket, text, size, 0))
 		return error_new(ERROR_TARGET, "its reader was left alone");
 	if (found == FOUND_REFUSED)
 		return error_new(ERROR_TARGET, "%s", text);
@@ -87,7 +87,7 @@ static bool serve_variables(struct debuginfo *dwarf, int socket, struct buf *to)
 	struct debuginfo_ask ask;
 	struct error *err;
 
-	if (!message_read(socket, &ask, sizeof(ask), -1))
+	if (!message_read(socket, &ask, sizeof(ask), 0))
 		return false;
 	err = debuginfo_variables(dwarf, &ask, &found);
 	if (err) {
@@ -110,11 +110,11 @@ static bool serve_one(struct debuginfo *dwarf, int socket, struct buf *to)
 
 	buf_reset(to);
 	buf_char(to, MESSAGE_ANSWER);
-	if (!message_read(socket, &n, sizeof(n), -1))
+	if (!message_read(socket, &n, sizeof(n), 0))
 		return false;
 	if (n == MESSAGE_VARIABLES)
 		return serve_variables(dwarf, socket, to);
-	if (n > DEBUGINFO_READER_BATCH || !message_read(socket, pcs, n * sizeof(*pcs), -1))
+	if (n > DEBUGINFO_READER_BATCH || !message_read(socket, pcs, n * sizeof(*pcs), 0))
 		return false;
 	for (uint32_t i = 0; i < n && to->len <= MESSAGE_MAX; i++)
 		put_answer(to, dwarf, pcs[i]);

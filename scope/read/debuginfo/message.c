@@ -23,18 +23,17 @@ bool message_write(int fd, const void *bytes, size_t size)
 	return true;
 }
 
-bool message_read(int fd, void *bytes, size_t size, int patience_ms)
+bool message_read(int fd, void *bytes, size_t size, uint64_t until_ns)
 {
-	uint64_t until_ns = now_ns() + (uint64_t)(patience_ms > 0 ? patience_ms : 0) * 1000000;
 	char *at = bytes;
 
 	while (size) {
 		struct pollfd readable = {.fd = fd, .events = POLLIN};
-		uint64_t left_ns = until_ns - now_ns();
+		uint64_t now = until_ns ? now_ns() : 0;
 		ssize_t n;
 
-		if (patience_ms >= 0 &&
-		    ((int64_t)left_ns < 0 || poll(&readable, 1, (int)(left_ns / 1000000)) == 0))
+		if (until_ns &&
+		    (now >= until_ns || poll(&readable, 1, (int)((until_ns - now) / 1000000)) == 0))
 			return false;
 		n = read(fd, at, size);
 		if (n < 0 && errno == EINTR)

@@ -25,8 +25,8 @@ enum message_found { FOUND_NOTHING, FOUND_FILE, FOUND_REFUSED };
 #define MESSAGE_VARIABLES UINT32_MAX
 
 bool message_write(int fd, const void *bytes, size_t size);
-/* Reads exactly `size` bytes. patience_ms is how long to wait for them; -1 waits without a limit. */
-bool message_read(int fd, void *bytes, size_t size, int patience_ms);
+/* Reads exactly `size` bytes. until_ns is the time (now_ns()) up to which it waits for them; 0 waits without a limit. */
+bool message_read(int fd, void *bytes, size_t size, uint64_t until_ns);
 /* Sends the size of a message, and the message. */
 bool message_put(int fd, const struct buf *message);
 

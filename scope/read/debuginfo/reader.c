@@ -120,16 +120,13 @@ static bool serve_wanted(struct debuginfo_reader *child, struct reader *r)
 static bool read_one(struct debuginfo_reader *child, uint8_t *ret_kind, struct buf *to)
 {
 	uint32_t size;
-	int patience = PATIENCE_S * 1000;
-	uint64_t now = child->until_ns ? now_ns() : 0;
+	uint64_t until_ns =
+		child->until_ns ? child->until_ns : now_ns() + PATIENCE_S * 1000000000ull;
 
-	if (child->until_ns)
-		patience = now < child->until_ns ? (int)((child->until_ns - now) / 1000000) : 0;
-
-	if (!message_read(child->socket, &size, sizeof(size), patience) || size < 1 ||
-	    size > MESSAGE_MAX || !message_read(child->socket, ret_kind, 1, patience) ||
+	if (!message_read(child->socket, &size, sizeof(size), until_ns) || size < 1 ||
+	    size > MESSAGE_MAX || !message_read(child->socket, ret_kind, 1, until_ns) ||
 	    !buf_room(to, size) ||
-	    !message_read(child->socket, to->data + to->len, size - 1, patience))
+	    !message_read(child->socket, to->data + to->len, size - 1, until_ns))
 		return false;
 	to->len += size - 1;
 	return true;
