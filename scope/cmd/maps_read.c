@@ -12,11 +12,11 @@
 
 /* Gives up all but reading the target, and stopping it if that is wanted. Its memory is foreign, and everything else is open
  * by now. The kernel ends the processes that read debug information with this one only if this one has the right to signal them. No
- * system call can use that right. */
+ * system call can use that right, but with --watch, whose engine signals processes. */
 static struct error *give_up(const struct maps_listing *listing)
 {
 	const struct maps_options *options = listing->options;
-	int refused[9] = {SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(process_vm_writev)};
+	int refused[10] = {SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(process_vm_writev)};
 	uint64_t keep = maps_debug_waits(&listing->debugs) ? 1ull << CAP_KILL : 0;
 	size_t n = 3;
 
@@ -28,6 +28,7 @@ static struct error *give_up(const struct maps_listing *listing)
 		refused[n++] = SCMP_SYS(ptrace);
 	if (!listing->signals) {
 		refused[n++] = SCMP_SYS(kill);
+		refused[n++] = SCMP_SYS(tkill);
 		refused[n++] = SCMP_SYS(tgkill);
 		refused[n++] = SCMP_SYS(pidfd_send_signal);
 		refused[n++] = SCMP_SYS(rt_sigqueueinfo);
