@@ -24,6 +24,13 @@ enum message_found { FOUND_NOTHING, FOUND_FILE, FOUND_REFUSED };
 #define MESSAGE_MAX	  (1u << 30)
 #define MESSAGE_VARIABLES UINT32_MAX
 
+/* What an answer about variables has at most. */
+enum {
+	MESSAGE_VARIABLES_MAX = 1 << 18,
+	MESSAGE_TYPES_MAX = 1 << 16,
+	MESSAGE_FIELDS_MAX = 1 << 20, /* of all types */
+};
+
 bool message_write(int fd, const void *bytes, size_t size);
 /* Reads exactly `size` bytes. until_ns is the time (now_ns()) up to which it waits for them; 0 waits without a limit. */
 bool message_read(int fd, void *bytes, size_t size, uint64_t until_ns);

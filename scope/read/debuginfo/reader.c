@@ -6,12 +6,19 @@
 #include "read/debuginfo/debuginfo.h"
 #include "read/debuginfo/message.h"
 #include "read/debuginfo/search.h"
+#include "read/gofile/gofile.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+
+/* The most bytes of the parts of an answer about variables, and of the whole message. */
+#define VARIABLES_BYTES (MESSAGE_VARIABLES_MAX * sizeof(struct debuginfo_variable))
+#define TYPES_BYTES	((size_t)MESSAGE_TYPES_MAX * GOTYPE_MADE_SIZE)
+#define FIELDS_BYTES	((size_t)MESSAGE_FIELDS_MAX * GOTYPE_MADE_FIELD)
+#define ANSWER_BYTES	(1 + 3 * sizeof(uint32_t) + VARIABLES_BYTES + TYPES_BYTES + FIELDS_BYTES)
 
 enum {
 	PATIENCE_S = 60, /* for one answer; 65536 addresses of a 43 MB program take half a second */
@@ -124,8 +131,8 @@ static bool read_one(struct debuginfo_reader *child, uint8_t *ret_kind, struct b
 		child->until_ns ? child->until_ns : now_ns() + PATIENCE_S * 1000000000ull;
 
 	if (!message_read(child->socket, &size, sizeof(size), until_ns) || size < 1 ||
-	    size > MESSAGE_MAX || !message_read(child->socket, ret_kind, 1, until_ns) ||
-	    !buf_room(to, size) ||
+	    size > (child->until_ns ? ANSWER_BYTES : MESSAGE_MAX) ||
+	    !message_read(child->socket, ret_kind, 1, until_ns) || !buf_room(to, size) ||
 	    !message_read(child->socket, to->data + to->len, size - 1, until_ns))
 		return false;
 	to->len += size - 1;
@@ -239,15 +246,19 @@ bool debuginfo_reader_ask(struct debuginfo_reader *child, const uint64_t *pcs, s
 	return false;
 }
 
-/* Takes the parts of an answer about variables. */
+/* Takes the parts of an answer about variables. A child that a foreign file has taken over may claim any sizes. */
 static bool take_variables(const struct buf *message, struct debuginfo_variables *ret)
 {
 	struct reader r = reader_over(message->data, message->len);
 	struct buf *parts[] = {&ret->variables, &ret->types, &ret->fields};
+	const size_t most[] = {VARIABLES_BYTES, TYPES_BYTES, FIELDS_BYTES};
 	uint32_t sizes[ARRAY_SIZE(parts)];
 
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		sizes[i] = reader_u32(&r);
+		if (sizes[i] > most[i])
+			return false;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		const void *bytes = reader_bytes(&r, sizes[i]);
 

@@ -3,6 +3,7 @@
 #include "read/debuginfo/debuginfo_priv.h"
 #include "base/buf.h"
 #include "base/table.h"
+#include "read/debuginfo/message.h"
 #include "read/gofile/gofile.h"
 
 #include <dwarf.h>
@@ -15,10 +16,7 @@ enum {
 	GO_RUNTIME_TYPE =
 		0x2904, /* the offset of its descriptor from moduledata.types; 0: it has none */
 
-	TYPEDEFS_MAX = 16, /* that lead to one another */
-	VARIABLES_MAX = 1 << 18,
-	TYPES_MAX = 1 << 16,
-	FIELDS_MAX = 1 << 20, /* of all made types */
+	TYPEDEFS_MAX = 16,    /* that lead to one another */
 	STRUCT_MAX = 1 << 16, /* of one */
 	WORD = 8,
 };
@@ -44,6 +42,19 @@ static uint64_t number_of(Dwarf_Die *die, unsigned name)
 	if (dwarf_formudata(&attr, &value) == 0)
 		return value;
 	return dwarf_formaddr(&attr, &addr) == 0 ? addr : 0;
+}
+
+/* Finds the offset of a member in its struct. Returns false if it is no constant. */
+static bool offset_of(Dwarf_Die *die, uint64_t *ret)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Word value;
+
+	if (!dwarf_attr(die, DW_AT_data_member_location, &attr) ||
+	    dwarf_formudata(&attr, &value) != 0)
+		return false;
+	*ret = value;
+	return true;
 }
 
 static bool refers(Dwarf_Die *die, unsigned name, Dwarf_Die *ret)
@@ -84,7 +95,7 @@ static uint64_t make_later(struct search *search, Dwarf_Die *die)
 	uint32_t *found = table_find(&search->made_at, entry);
 	uint32_t index = found ? *found : (uint32_t)search->made.len;
 
-	if (!found && search->made.len >= TYPES_MAX)
+	if (!found && search->made.len >= MESSAGE_TYPES_MAX)
 		return 0;
 	if (!found &&
 	    (!vec_push(&search->made, entry) || table_put(&search->made_at, entry, index) < 0)) {
@@ -127,22 +138,23 @@ static void put_field(struct search *search, uint64_t type, uint64_t offset)
 	search->fields++;
 }
 
-/* Makes the fields of a struct. Those that lead nowhere are left out. */
+/* Makes the fields of a struct. Those that lead nowhere are left out, and those whose place is unknown. */
 static void put_fields(struct search *search, Dwarf_Die *die, struct gotype *type)
 {
 	Dwarf_Die member;
-	uint64_t of;
+	uint64_t of, offset;
 
 	type->fields = search->ask->made + GOTYPE_MADE_FIELDS + search->fields * GOTYPE_MADE_FIELD;
-	if (dwarf_child(die, &member) != 0)
+	if (search->fields >= MESSAGE_FIELDS_MAX || dwarf_child(die, &member) != 0)
 		return;
 	do {
 		of = dwarf_tag(&member) == DW_TAG_member ? type_at(search, &member, DW_AT_type) : 0;
-		if (!of)
+		if (!of || !offset_of(&member, &offset))
 			continue;
-		put_field(search, of, number_of(&member, DW_AT_data_member_location));
+		put_field(search, of, offset);
 		type->len++;
-	} while (next(search, &member) && type->len < STRUCT_MAX && search->fields < FIELDS_MAX);
+	} while (next(search, &member) && type->len < STRUCT_MAX &&
+		 search->fields < MESSAGE_FIELDS_MAX);
 }
 
 static uint64_t length_of(struct search *search, Dwarf_Die *die)
@@ -219,7 +231,7 @@ static void take_variable(struct search *search, Dwarf_Die *die)
 	if (!location_of(die, &found.addr))
 		return;
 	found.type = type_at(search, die, DW_AT_type);
-	if (found.type && search->ret->variables.len < VARIABLES_MAX * sizeof(found))
+	if (found.type && search->ret->variables.len < MESSAGE_VARIABLES_MAX * sizeof(found))
 		buf_put(&search->ret->variables, &found, sizeof(found));
 }
 
