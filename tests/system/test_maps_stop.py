@@ -218,3 +218,16 @@ def maps_stop_gives_up_its_rights():
     p.p.kill()
     r = subprocess.run([options.tophash, "maps", "--core", "x", "--stop"], text=True, capture_output=True, timeout=LONG)
     refused(r, 2, "--stop and --core")
+
+
+@test
+def maps_stop_of_types_that_reflect_makes():
+    """Large objects whose types lie in the heap are searched, also in the copy. Such objects have a type since Go 1.22."""
+    for go in dict.fromkeys(("1.22", "1.23", options.go)):
+        p = Program(go_build(HERE / "reflect_maps.go", "reflect_maps", go=go))
+        same(p.line(), "ready", "the program")
+        for how in ((), ("--stop", "--max-stop", "20s")):
+            found, _ = rows("-p", p.pid, *how)
+            same(len([m for m in found.values() if m["map_type"] == "map[int]string" and m["len"] == 2]), 64, f"{go} {how}: maps")
+        same(p.ask("?"), "64", "it runs")
+        p.p.kill()

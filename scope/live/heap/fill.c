@@ -1,6 +1,10 @@
 /* What the mark, and those who look at its objects, will read of a process: it is read once, so that a copy keeps it. */
 #include "live/heap/heap_priv.h"
 
+enum {
+	TYPES_MAX = 1 << 16, /* whose masks are made while the process stands still */
+};
+
 /* ---- the heap ---- */
 
 static bool is_wanted(const struct heap_span *span, heap_is_wanted *wanted, void *ctx)
@@ -56,6 +60,44 @@ static void fill_bitmaps(struct heap *heap)
 			piece = size - done < PIECE_MAX ? size - done : PIECE_MAX;
 			heap_bitmap_read(heap, span->base + done, piece, heap->bitmap);
 		}
+	}
+}
+
+/* ---- types ---- */
+
+/* Makes the mask of a type that lies in the heap: reflect made it, and its mask has a span without pointers, which is
+ * not copied (reflect.StructOf, since Go 1.22). The mark of the same heap finds the mask that is made here. */
+static void fill_type(struct heap *heap, uint64_t type)
+{
+	if (heap->masks.len < TYPES_MAX && heap_span_of(heap, type))
+		heap_mask_of(heap, type);
+}
+
+static bool is_used(const struct heap *heap, const struct heap_span *span, uint32_t index)
+{
+	uint8_t byte;
+
+	return index < span->free ||
+	       (heap_read(heap, span->alloc_bits + index / 8, &byte, sizeof(byte)) &&
+		byte >> index % 8 & 1);
+}
+
+/* Makes the masks of the types of objects that have their type as a header, or in the record of their span. */
+static void fill_masks(struct heap *heap)
+{
+	uint64_t type;
+
+	vec_each(span, &heap->spans) {
+		if (span->noscan || span->elem <= SMALL_MAX)
+			continue;
+		if (span->large) {
+			fill_type(heap, span->type);
+			continue;
+		}
+		for (uint32_t i = 0; i < span->elems; i++)
+			if (is_used(heap, span, i) &&
+			    heap_read(heap, span->base + i * span->elem, &type, sizeof(type)))
+				fill_type(heap, type);
 	}
 }
 
@@ -118,5 +160,7 @@ struct error *heap_copy_fill(struct heap_copy *copy, struct heap *heap, heap_is_
 	fill_spans(heap, copy, wanted, ctx);
 	if (heap->fields.bits != HEAP_BITS_SPAN)
 		fill_bitmaps(heap);
+	else
+		fill_masks(heap);
 	return fill_roots(heap);
 }

@@ -147,6 +147,32 @@ static void sort_spans(struct heap *heap)
 	heap->spans.len = kept;
 }
 
+static int by_from(const void *a, const void *b)
+{
+	const struct heap_range *x = a, *y = b;
+
+	return (x->from > y->from) - (x->from < y->from);
+}
+
+/* Merges the spans of stacks: records may overlap, and a hostile list may name one 2^24 times. */
+static void sort_stacks(struct heap *heap)
+{
+	size_t kept = 0;
+
+	if (heap->stacks_at.len)
+		qsort(heap->stacks_at.data, heap->stacks_at.len, sizeof(*heap->stacks_at.data),
+		      by_from);
+	vec_each(stacks, &heap->stacks_at) {
+		struct heap_range *last = kept ? &heap->stacks_at.data[kept - 1] : NULL;
+
+		if (!last || stacks->from > last->to)
+			heap->stacks_at.data[kept++] = *stacks;
+		else if (stacks->to > last->to)
+			last->to = stacks->to;
+	}
+	heap->stacks_at.len = kept;
+}
+
 static struct error *arena_get(struct heap *heap, uint64_t number, struct heap_arena **ret)
 {
 	uint32_t *found = table_find(&heap->arenas_at, number);
@@ -263,6 +289,7 @@ struct error *heap_read_spans(struct heap *heap)
 	read_cycles(heap);
 	try(read_all(heap));
 	sort_spans(heap);
+	sort_stacks(heap);
 	try(enter_all(heap));
 	heap->inline_marks = has_inline_marks(heap);
 	return NULL;
