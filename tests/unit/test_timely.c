@@ -11,8 +11,8 @@
 enum { PLAIN = 7, SLOW = 8, END = 100000, TRIES = 60000 };
 
 static int gate[2];
-static atomic_uint begun; /* reads of the slow ones */
-static unsigned told;
+static atomic_uint begun;     /* reads of the slow ones */
+static unsigned told, others; /* others: told of a process that did serve its memory */
 static pid_t told_pid;
 static uint64_t told_addr;
 
@@ -39,8 +39,9 @@ static struct memory fake_memory(pid_t pid)
 	return (struct memory){.ctx = (void *)(intptr_t)pid, .read = fake_read};
 }
 
-static void on_late(void *ctx, pid_t pid, uint64_t addr)
+static void on_late(void *ctx, pid_t pid, uint64_t addr, bool own)
 {
+	others += !own;
 	(void)ctx;
 	told++;
 	told_pid = pid;
@@ -53,7 +54,7 @@ static struct timely *open_timely(void)
 		.memory = fake_memory, .patience_ns = 100000000, .late = on_late};
 	struct timely *timely;
 
-	told = 0;
+	told = others = 0;
 	atomic_store(&begun, 0);
 	assert_int_equal(pipe(gate), 0);
 	assert_null(timely_new(&options, &timely));
@@ -137,11 +138,13 @@ TEST(at_most_64_reads_are_not_answered)
 		assert_int_equal(read_of(timely, pid, 0, &byte, 1), 0);
 	check_begun(64);
 	assert_int_equal(told, 70);
+	assert_int_equal(others, 6);
 	for (pid_t pid = SLOW; pid < SLOW + 15; pid++)
 		timely_forget(timely, pid);
 	/* Their reads go on, and so there is no other one. */
 	assert_int_equal(read_of(timely, PLAIN, 0, &byte, 1), 0);
 	assert_int_equal(told_pid, PLAIN);
+	assert_int_equal(others, 7);
 	assert_int_equal(write(gate[1], "a", 1), 1);
 	read_in_the_end(timely, PLAIN, false);
 	for (int i = 1; i < 64; i++)

@@ -243,9 +243,10 @@ struct timely;
 struct timely_options {
 	struct memory (*memory)(pid_t pid); /* process_memory */
 	uint64_t patience_ns;
-	/* Receives the first address of a process that was not read in time, once for each process. It is called within
-	 * the read. NULL: nobody is told. */
-	void (*late)(void *ctx, pid_t pid, uint64_t addr);
+	/* Receives the first address of a process that was not read in time, once for each process. own: the process
+	 * did not serve it; otherwise there is no thread to read it, because other processes do not serve theirs, or
+	 * memory is out. It is called within the read. NULL: nobody is told. */
+	void (*late)(void *ctx, pid_t pid, uint64_t addr, bool own);
 	void *ctx;
 };
 

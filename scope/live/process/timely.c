@@ -168,14 +168,14 @@ static void sweep(struct timely *timely)
 	timely->stuck.len = kept;
 }
 
-static void tell(struct from *from, uint64_t addr)
+static void tell(struct from *from, uint64_t addr, bool own)
 {
 	const struct timely_options *options = &from->timely->options;
 
 	if (from->told || !options->late)
 		return;
 	from->told = true;
-	options->late(options->ctx, from->pid, addr);
+	options->late(options->ctx, from->pid, addr, own);
 }
 
 /* Returns how long may be waited of a time: `base` and a share of the time since `since_ns`, less what was waited. */
@@ -233,7 +233,7 @@ static size_t read_chunk(struct from *from, uint64_t addr, void *to, size_t size
 	bool done;
 
 	if (!reader) {
-		tell(from, addr);
+		tell(from, addr, from->stuck || !patience(from));
 		return 0;
 	}
 	pthread_mutex_lock(&reader->lock);
@@ -251,7 +251,7 @@ static size_t read_chunk(struct from *from, uint64_t addr, void *to, size_t size
 	from->timely->waited_ns += waited_ns;
 	if (!done) {
 		leave(from, reader);
-		tell(from, addr);
+		tell(from, addr, true);
 		return 0;
 	}
 	memcpy(to, reader->bytes, reader->size);

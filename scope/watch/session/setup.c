@@ -114,12 +114,14 @@ static struct error *open_module(struct session *session)
 }
 
 /* Tells that what a process does not serve is not known. */
-static void on_late(void *ctx, pid_t pid, uint64_t addr)
+static void on_late(void *ctx, pid_t pid, uint64_t addr, bool own)
 {
 	session_notice(
 		ctx, SESSION_WARNING,
-		"process %d does not serve its memory at 0x%llx in time (userfaultfd, FUSE): what stands "
-		"there is shown as unknown",
+		!own ? "process %d: its memory at 0x%llx was not read, because no thread is left for that: "
+		       "what stands there is shown as unknown"
+		     : "process %d does not serve its memory at 0x%llx in time (userfaultfd, FUSE): what stands "
+		       "there is shown as unknown",
 		(int)pid, (unsigned long long)addr);
 }
 
