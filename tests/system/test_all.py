@@ -64,7 +64,7 @@ def traced(*command, args=("--site", "main.*"), code=0):
     for line in tmp("truth").read_text().splitlines() if tmp("truth").exists() else []:
         pid, n = map(int, line.split())
         told[pid] += n
-    same(r.code, code, f"{command}: {r.err} {r.of('gap')}")
+    same(r.code, code, f"{command}: {r.err} {r.of('gap')} {r.end}")
     if not code:
         same((r.end["gaps"], sum(r.end["lost"].values())), (0, 0), r.err)
     return r, told

@@ -223,7 +223,7 @@ def maps_stop_gives_up_its_rights():
 @test
 def maps_stop_of_types_that_reflect_makes():
     """Large objects whose types lie in the heap are searched, also in the copy. Such objects have a type since Go 1.22."""
-    for go in dict.fromkeys(("1.22", "1.23", options.go)):
+    for go in dict.fromkeys(("1.23", options.go)):
         p = Program(go_build(HERE / "reflect_maps.go", "reflect_maps", go=go))
         same(p.line(), "ready", "the program")
         for how in ((), ("--stop", "--max-stop", "20s")):

@@ -13,6 +13,8 @@
 #include <fcntl.h>
 #include <signal.h>
 
+enum { ENDING_LOOKS = 10, ENDING_US = 1000 }; /* at a process whose first thread has ended */
+
 /* ---- the target's file ---- */
 
 static struct error *open_file(struct session *session, const char *path)
@@ -336,12 +338,24 @@ struct error *session_load(struct session *session)
 	return NULL;
 }
 
+/* Tells whether the first thread of a process has ended and others run on. Of a process that ends, it may be the first one
+ * that is seen to. */
+static bool lost_first_thread(pid_t pid)
+{
+	for (int i = 0; i < ENDING_LOOKS; i++) {
+		if (process_thread(pid) == pid)
+			return false;
+		usleep(ENDING_US);
+	}
+	return true;
+}
+
 struct error *attach_probes(struct session *session, uint32_t module, int exe, pid_t pid,
 			    enum engine_hold *ret)
 {
 	/* To know its processes, the kernel compares the memory of the first thread, which has none any more
 	 * (kernel/trace/bpf_trace.c). */
-	if (pid > 0 && process_thread(pid) != pid)
+	if (pid > 0 && lost_first_thread(pid))
 		return error_new(
 			ERROR_TARGET,
 			"the first thread of process %d has ended, and the kernel places no "
