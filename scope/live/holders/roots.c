@@ -189,8 +189,11 @@ static void step_variable(struct holders *holders, const struct edge *edge, stru
 		step_global(holders, place.origin, &ret->hops[ret->n - 1]);
 		return;
 	}
-	ret->to = holders_interface(holders, edge);
-	ret->hops[0].interface = ret->to.kind != PLACE_NONE;
+	ret->to = inner.to;
+	if (ret->to.kind == PLACE_NONE) {
+		ret->to = holders_interface(holders, edge);
+		ret->hops[0].interface = ret->to.kind != PLACE_NONE;
+	}
 	step_global(holders, edge->slot, &ret->hops[0]);
 }
 

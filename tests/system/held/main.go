@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"unsafe"
 )
@@ -247,7 +248,19 @@ func build(n int) {
 	note("code", **(**uintptr)(unsafe.Pointer(&gFunc)), "", "nothing")
 	sm := map[string]int{"s": 1}
 	gSync.Store("key", sm)
-	note("sync.Map", addr(unsafe.Pointer(&sm)), "map[string]int", "interface unknown|"+global("gSync"))
+	note("sync.Map", addr(unsafe.Pointer(&sm)), "map[string]int", inSyncMap()+"|"+global("gSync"))
+}
+
+// What holds a value of a sync.Map, in it.
+func inSyncMap() string {
+	entries := "map value map[interface {}]*sync.entry"
+	switch v := runtime.Version(); {
+	case strings.HasPrefix(v, "go1.19"):
+		return "interface unknown|field sync.entry p|" + entries
+	case v < "go1.24":
+		return "interface pointer interface {}|field sync.entry p.v|" + entries
+	}
+	return "interface unknown"
 }
 
 //go:noinline
