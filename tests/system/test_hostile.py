@@ -295,7 +295,7 @@ def stopped(pid):
 @test
 def types_that_are_never_served():
     """The types of a map and of a key are on pages of a userfaultfd that nobody serves. All other events are shown, and what is not known is told."""
-    p = Program(go_build(HERE / "unserved_types.go", "unserved_types"))
+    p = Program(go_build(HERE / "unserved", "unserved"), "types")
     line = p.line()
     if line != "ready":
         p.end()

@@ -181,7 +181,7 @@ def copies_that_have_the_seed_of_the_original():
 @test
 def memory_that_is_never_served():
     """A look that cannot end, because the program does not serve its userfaultfd, does not hold up the end of the trace."""
-    p = Program(go_build(HERE / "unserved.go", "unserved"))
+    p = Program(go_build(HERE / "unserved", "unserved"), "heap")
     line = p.line()
     if line != "ready":
         p.end()

@@ -73,15 +73,6 @@ static void fill_type(struct heap *heap, uint64_t type)
 		heap_mask_of(heap, type);
 }
 
-static bool is_used(const struct heap *heap, const struct heap_span *span, uint32_t index)
-{
-	uint8_t byte;
-
-	return index < span->free ||
-	       (heap_read(heap, span->alloc_bits + index / 8, &byte, sizeof(byte)) &&
-		byte >> index % 8 & 1);
-}
-
 /* Makes the masks of the types of objects that have their type as a header, or in the record of their span. */
 static void fill_masks(struct heap *heap)
 {
@@ -95,7 +86,7 @@ static void fill_masks(struct heap *heap)
 			continue;
 		}
 		for (uint32_t i = 0; i < span->elems; i++)
-			if (is_used(heap, span, i) &&
+			if (heap_is_allocated(heap, span, i) &&
 			    heap_read(heap, span->base + i * span->elem, &type, sizeof(type)))
 				fill_type(heap, type);
 	}
@@ -122,7 +113,6 @@ static void fill_object(void *ctx, const struct heap_source *source, uint64_t sl
 	struct heap *heap = ctx;
 	const struct heap_span *span;
 	uint32_t index;
-	uint8_t byte;
 
 	(void)slot;
 	if (source->kind != HEAP_SOURCE_STACK)
@@ -131,8 +121,8 @@ static void fill_object(void *ctx, const struct heap_source *source, uint64_t sl
 	if (!span)
 		return;
 	index = heap_index_in(span, word);
-	if (index < span->elems && index >= span->free)
-		heap_read(heap, span->alloc_bits + index / 8, &byte, sizeof(byte));
+	if (index < span->elems)
+		heap_is_allocated(heap, span, index);
 }
 
 static struct error *fill_roots(struct heap *heap)

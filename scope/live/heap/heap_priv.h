@@ -210,6 +210,8 @@ void heap_scan_object(struct heap *heap, uint32_t span, uint32_t index);
 void heap_scan_marked(struct heap *heap);
 
 /* mark.c */
+/* Tells whether an object is in use, or was when the span was swept last. It counts as in use if that cannot be read. */
+bool heap_is_allocated(const struct heap *heap, const struct heap_span *span, uint32_t index);
 /* Tells the hook of the value of an interface, if the word before a pointer names a type. */
 static inline void heap_tell_interface(struct heap *heap, uint64_t type, uint64_t data)
 {

@@ -8,8 +8,7 @@ enum { POOLS_DEEP = 8 }; /* pools that are in what others keep */
 
 /* ---- marking ---- */
 
-/* Tells whether an object is in use, or was when the span was swept last. */
-static bool is_allocated(struct heap *heap, const struct heap_span *span, uint32_t index)
+bool heap_is_allocated(const struct heap *heap, const struct heap_span *span, uint32_t index)
 {
 	uint8_t byte;
 
@@ -55,7 +54,7 @@ void heap_mark_word(struct heap *heap, uint64_t word, bool sure)
 		return;
 	index = heap_index_in(span, word);
 	if (index < span->elems && !bit_get(heap->marked, span->first + index) &&
-	    (sure || is_allocated(heap, span, index)))
+	    (sure || heap_is_allocated(heap, span, index)))
 		mark(heap, span, span->first + index);
 }
 

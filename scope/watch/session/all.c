@@ -182,17 +182,21 @@ static enum pursuit_verdict judge_thread(struct session *session, pid_t pid)
 	return found.list.len && host->modules != former ? PURSUIT_HOLD : PURSUIT_ON;
 }
 
+/* Forgets what is known of a pid: a new process has it. */
+static void forget_host(struct all *all, pid_t pid)
+{
+	vec_each(host, &all->hosts)
+		if (host->pid == pid)
+			*host = (struct host){.pid = pid};
+}
+
 enum pursuit_verdict all_judge(struct session *session, pid_t pid, enum pursuit_moment moment)
 {
-	struct host *host;
-
 	if (moment == PURSUIT_EXEC)
 		return judge_exec(session, pid);
 	if (moment == PURSUIT_THREAD)
 		return judge_thread(session, pid);
-	host = get_host(session->all, pid);
-	if (host) /* a former process had its pid */
-		*host = (struct host){.pid = pid};
+	forget_host(session->all, pid);
 	return PURSUIT_ON;
 }
 
@@ -219,7 +223,7 @@ static void tell_unread(struct session *session, const struct pursuit_held *held
 	if (process_executes(held->pid)) {
 		session_notice(session, SESSION_WARNING, "process %d is not traced: %s",
 			       (int)held->pid, err->text);
-		vec_push(&session->unread, left);
+		vec_push(&session->unread, left); /* if memory is out, the message remains */
 	}
 	error_free(err);
 }

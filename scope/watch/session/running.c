@@ -113,6 +113,8 @@ static struct error *note_unprobed(struct session *session, pid_t pid)
 		known->seen = true;
 		return NULL;
 	}
+	if (!lost_first_thread(pid)) /* it has ended */
+		return NULL;
 	unprobed.from_ns = file->looked_ns ? file->looked_ns : now_ns();
 	if (++file->unprobed_told <= UNPROBED_SHOWN)
 		session_notice(session, SESSION_WARNING,

@@ -273,6 +273,9 @@ struct session {
 
 /* ---- setup.c ---- */
 
+/* Tells whether the first thread of a process has ended and others run on. The threads of a process that is ending go one after
+ * the other: the process is watched for 10 ms. */
+bool lost_first_thread(pid_t pid);
 /* Places the probes of a module in a process, or with pid -1 in all. Errors: as engine_attach(), and (ERROR_TARGET)
  * the first thread of the process has ended, though others run. */
 struct error *attach_probes(struct session *session, uint32_t module, int exe, pid_t pid,

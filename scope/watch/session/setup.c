@@ -338,9 +338,7 @@ struct error *session_load(struct session *session)
 	return NULL;
 }
 
-/* Tells whether the first thread of a process has ended and others run on. Of a process that ends, it may be the first one
- * that is seen to. */
-static bool lost_first_thread(pid_t pid)
+bool lost_first_thread(pid_t pid)
 {
 	for (int i = 0; i < ENDING_LOOKS; i++) {
 		if (process_thread(pid) == pid)

@@ -1,12 +1,11 @@
-// Gives a part of its heap to userfaultfd(2) and never serves it, for test_looks.py: who reads that part waits forever.
+// Gives memory to userfaultfd(2) and never serves it: who reads it waits forever. The argument says which: "heap" (test_looks.py) or
+// "types" (test_hostile.py).
 package main
 
 import (
 	"fmt"
 	"os"
-	"runtime/debug"
 	"syscall"
-	"time"
 	"unsafe"
 )
 
@@ -19,9 +18,6 @@ const (
 	onMissingPage = 1
 )
 
-var big []*int
-var m = map[int]int{}
-
 func call(number, a, b, c uintptr) uintptr {
 	ret, _, err := syscall.Syscall(number, a, b, c)
 	if err != 0 {
@@ -31,26 +27,23 @@ func call(number, a, b, c uintptr) uintptr {
 	return ret
 }
 
-func main() {
-	go func() {
-		os.Stdin.Read(make([]byte, 1))
-		os.Exit(0)
-	}()
-	debug.SetGCPercent(-1)
-	for i := 0; i < 100; i++ {
-		m[i] = i
-	}
-	big = make([]*int, 1<<21)
+// Returns a descriptor to which memory can be given.
+func open() uintptr {
 	fd := call(userfaultfd, closeOnExec, 0, 0)
 	hello := [3]uint64{version, 0, 0}
 	call(syscall.SYS_IOCTL, fd, api, uintptr(unsafe.Pointer(&hello)))
-	from := (uint64(uintptr(unsafe.Pointer(&big[0]))) + 1<<20) &^ 4095
-	region := [4]uint64{from, 8 << 20, onMissingPage, 0}
+	return fd
+}
+
+func give(fd uintptr, from, size uint64) {
+	region := [4]uint64{from, size, onMissingPage, 0}
 	call(syscall.SYS_IOCTL, fd, register, uintptr(unsafe.Pointer(&region)))
-	fmt.Println("ready")
-	for {
-		m[5] = 1
-		delete(m, 5)
-		time.Sleep(time.Millisecond)
+}
+
+func main() {
+	if os.Args[1] == "heap" {
+		giveHeap()
+	} else {
+		giveTypes()
 	}
 }
