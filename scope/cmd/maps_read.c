@@ -115,6 +115,16 @@ static struct error *find_in_core(struct maps_listing *listing, enum go_maps map
 	return find(listing, maps, &options);
 }
 
+struct error *maps_ended(const struct maps_listing *listing, struct error *err)
+{
+	error_free(err);
+	return error_new(
+		ERROR_TARGET,
+		"process %d has ended, or has executed another program, while it was read: try again if it "
+		"runs",
+		(int)listing->target->pid);
+}
+
 /* Finds the maps of a process that runs. It may end or execute another program meanwhile. */
 static struct error *find_running(struct maps_listing *listing, enum go_maps maps)
 {
@@ -127,12 +137,7 @@ static struct error *find_running(struct maps_listing *listing, enum go_maps map
 		err = compare(listing);
 	if (known && target_image_id(listing->target, &after) && after == before)
 		return err;
-	error_free(err);
-	return error_new(
-		ERROR_TARGET,
-		"process %d has ended, or has executed another program, while it was read: try again if it "
-		"runs",
-		(int)listing->target->pid);
+	return maps_ended(listing, err);
 }
 
 struct error *maps_read(struct maps_listing *listing, enum go_maps maps)

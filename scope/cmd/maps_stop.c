@@ -234,17 +234,28 @@ static struct error *stop_and_find(struct maps_listing *listing, const struct he
 	return let_go(listing, err);
 }
 
-struct error *maps_stop(struct maps_listing *listing, enum go_maps maps)
+static struct error *prepare_and_stop(struct maps_listing *listing, enum go_maps maps,
+				      uint64_t image)
 {
 	struct heap_options options = maps_heap_options(listing, maps);
 	cleanup(heap_close) struct heap *like = NULL;
-	uint64_t ns, image = 0;
+	uint64_t ns;
 
 	try(heap_open(&options, &like));
 	try(maps_new_plan(listing, like, maps));
 	try(rehearse(listing, like, &ns));
 	try(expect(listing, ns));
-	target_image_id(listing->target, &image);
 	try(stop_and_find(listing, like));
 	return check_image(listing, image);
+}
+
+struct error *maps_stop(struct maps_listing *listing, enum go_maps maps)
+{
+	uint64_t before = 0, after = 0;
+	bool known = target_image_id(listing->target, &before);
+	struct error *err = prepare_and_stop(listing, maps, before);
+
+	if (!err || (known && target_image_id(listing->target, &after) && after == before))
+		return err;
+	return maps_ended(listing, err);
 }

@@ -12,6 +12,8 @@ void maps_hurry(void);
 struct error *maps_stop(struct maps_listing *listing, enum go_maps maps);
 
 /* maps_read.c */
+/* Returns the error that the target has ended, or has executed another program, instead of one that follows from that. */
+struct error *maps_ended(const struct maps_listing *listing, struct error *err);
 struct heap_options maps_heap_options(const struct maps_listing *listing, enum go_maps maps);
 /* Reads the files of the program for maps_find(). */
 struct error *maps_new_plan(struct maps_listing *listing, struct heap *heap, enum go_maps maps);
