@@ -1,4 +1,4 @@
-"""The Go releases that the tests of live maps build their programs with."""
+"""The Go releases that tests build their programs with: those that are in the cache."""
 
 from harness import Skip, options
 
@@ -12,6 +12,12 @@ def releases(oldest=0):
     if not there:
         raise Skip("no Go in the cache (tools/go-toolchains)")
     return there
+
+
+def ends():
+    """Returns the oldest release, the last classic one, and the newest."""
+    there = releases()
+    return there[0], [v for v in there if not sample.is_swiss(v)][-1], there[-1]
 
 
 def drawn(what, oldest=0):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harness import (
     bpf_ids, build, check, go_build, LONG, nothing_left, options, Program, refused, Run, same, Skip, spawn, steps, target, test, tmp, tophash, Tracer)
+from releases import ends
 from test_hosts import library, PYTHON
 from test_wrapper import COUNTS, seven, started, text, wait_until
 
@@ -34,7 +35,6 @@ func main() {
 }
 """
 KINDS = {"int": "i", "string": "strconv.Itoa(i)", "[2]string": '[2]string{"a", strconv.Itoa(i)}'}
-GOS = ("1.19", "1.23", "1.27")
 
 
 def commands_of(pid):
@@ -46,7 +46,7 @@ def commands_of(pid):
 def programs():
     """Returns different programs, of different releases."""
     made = []
-    for go, (kind, key) in zip(GOS, KINDS.items()):
+    for go, (kind, key) in zip(ends(), KINDS.items()):
         source = tmp(f"counts{go}.go")
         source.write_text(COUNTS_ITSELF % (kind, key, key))
         made.append(go_build(source, "counts", go=go))
@@ -91,7 +91,7 @@ def a_script_of_different_programs():
         exes = {s["exe"] for s in r.of("start")}
         check(exes <= {a, b, c} and len(exes) >= 2, f"{body}: programs {exes}")
         for s in r.of("start"):
-            check(s["go"].startswith("go" + GOS[(a, b, c).index(s["exe"])]), f"release of {s['exe']}: {s['go']}")
+            check(s["go"].startswith("go" + ends()[(a, b, c).index(s["exe"])]), f"release of {s['exe']}: {s['go']}")
 
 
 @test
@@ -230,7 +230,8 @@ def tracers_are_left_alone():
 def untraceable():
     """Returns a Go program in which no place for a probe is found. It works with 0 deletes."""
     a, odd = programs()[0], tmp("odd")
-    nm = subprocess.run([build.CACHE / "go" / GOS[0] / "bin" / "go", "tool", "nm", a], env=build.go_env(GOS[0]), stdout=subprocess.PIPE, text=True)
+    go = ends()[0]
+    nm = subprocess.run([build.CACHE / "go" / go / "bin" / "go", "tool", "nm", a], env=build.go_env(go), stdout=subprocess.PIPE, text=True)
     (addr,) = [int(x.split()[0], 16) for x in nm.stdout.splitlines() if x.endswith(" runtime.mapdelete_fast64")]
     data = bytearray(Path(a).read_bytes())
     data[addr - 0x400000 : addr - 0x400000 + 64] = b"\xcc" * 64

@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 
 from harness import check, go_build, options, Program, refused, same, spawn, test, tmp, tophash, Tracer
+from releases import ends
 
 # Deletes 17 while it is loaded, before any function of it can be called.
 LIBRARY = """package main
@@ -83,7 +84,7 @@ def traced(*command, each=(47,), code=0, args=(), exit=0):
 @test
 def a_command_that_loads_a_library():
     """A program that is not Go opens a Go library, or is linked to one. The library is watched from its first instruction."""
-    for go in dict.fromkeys((options.go, "1.19", "1.23", "1.27")):
+    for go in dict.fromkeys((options.go, *ends())):
         lib = library(go=go)
         opens = compiled("opens", OPENS)
         linked = compiled("linked", LINKED, "-x", "none", lib)

@@ -7,18 +7,19 @@ import time
 from collections import Counter
 
 from harness import bpf_ids, check, Failed, go_build, HERE, LONG, nothing_left, options, probed, same, spawn, test, tmp, tophash, Tracer
+from releases import ends, releases
 from test_children import fresh
 from test_wrapper import wait_until
 
 SOURCE = HERE / "tree.go"
-RELEASES = ("1.19", "1.21", "1.22", "1.23", "1.24", "1.25", "1.26", "1.27")
 
 
 def pairs():
     """Returns the releases of the program and of the other one."""
     if options.rounds <= 12:
-        return [(options.go, "1.19")]
-    return list(zip(RELEASES, RELEASES[3:] + RELEASES[:3]))
+        return [(options.go, ends()[0])]
+    there = releases()
+    return list(zip(there, there[3:] + there[:3]))
 
 
 def programs(pair):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness import (
     check, deny_bpf, go_build, LONG, nothing_left, bpf_ids, options, refused, Run, same, Skip, spawn, target, test, tmp, tophash, Tracer)
+from releases import ends
 
 
 def wait_until(condition, what):
@@ -183,7 +184,7 @@ def debuggers_in_go():
     """A Go program that calls ptrace() is such a program, too."""
     source = tmp("debugger.go")
     source.write_text(DEBUGGER)
-    for go in dict.fromkeys((options.go, "1.19")):
+    for go in dict.fromkeys((options.go, ends()[0])):
         debugger = go_build(source, "debugger", go=go)
         r = left_alone("sh", "-c", f"{debugger} {text(seven())} >{tmp('out')}; {text(seven())}")
         check("status 0" in r.err and json.loads(tmp("out").read_text())["removed"] == 7, f"the program under the debugger: {r.err}")
